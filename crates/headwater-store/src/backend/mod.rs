@@ -1,0 +1,132 @@
+//! The waist: what a database must be able to do. It speaks statements and rows and knows no
+//! artifact, execution or context.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::Result;
+use crate::sql::Dialect;
+use crate::sql::build::Insert;
+
+pub(crate) mod sqlite;
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Read one consistent state.
+    Read,
+    /// Read and change.
+    Write,
+}
+
+/// A value bound to a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'v> {
+    /// SQL `NULL`.
+    Null,
+    /// A 64-bit integer.
+    Int(i64),
+    /// A double, bit for bit.
+    Real(f64),
+    /// Text.
+    Text(Cow<'v, str>),
+    /// Bytes.
+    Blob(Cow<'v, [u8]>),
+    /// A list of integers for `IN`.
+    Ints(Cow<'v, [i64]>),
+    /// A list of texts for `IN`.
+    Texts(Vec<&'v str>),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+impl<'v> From<&'v str> for Value<'v> {
+    fn from(value: &'v str) -> Self {
+        Value::Text(Cow::Borrowed(value))
+    }
+}
+
+impl<'v> From<&'v [i64]> for Value<'v> {
+    fn from(value: &'v [i64]) -> Self {
+        Value::Ints(Cow::Borrowed(value))
+    }
+}
+
+impl<'v, T: Into<Value<'v>>> From<Option<T>> for Value<'v> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// A statement ready to run: its name, its text in the database's words, and its values.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement<'v> {
+    /// Name in traces, metrics and golden files.
+    pub name: &'static str,
+    /// SQL with placeholders.
+    pub text: Cow<'static, str>,
+    /// One value per placeholder.
+    pub values: Vec<Value<'v>>,
+}
+
+/// One column of a row that was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Column<'r> {
+    /// SQL `NULL`.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// A double.
+    Real(f64),
+    /// Text.
+    Text(&'r str),
+    /// Bytes.
+    Blob(&'r [u8]),
+}
+
+/// A row that was read, by position.
+pub(crate) trait Row {
+    /// The column at `index`. Fails with `DATA_LOSS` where the text is not UTF-8.
+    fn column(&self, index: usize) -> Result<Column<'_>>;
+}
+
+/// Called for each row of an answer.
+pub(crate) type OnRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<()>;
+
+/// A database.
+pub(crate) trait Backend: fmt::Debug + Send + Sync {
+    /// How this database differs from the others.
+    fn dialect(&self) -> &'static Dialect;
+
+    /// Takes a connection and opens a transaction. A writer waits here for its turn.
+    fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>>;
+
+    /// Answers whether the database can be reached now.
+    fn ping(&self) -> Result<()>;
+}
+
+/// An open transaction. Dropping it rolls back.
+pub(crate) trait Tx {
+    /// Runs a query and hands over its rows.
+    fn query(&mut self, statement: &Statement<'_>, on_row: OnRow<'_>) -> Result<()>;
+
+    /// Runs a statement and answers how many rows it changed.
+    fn execute(&mut self, statement: &Statement<'_>) -> Result<u64>;
+
+    /// Inserts rows, whose values follow each other, and answers their new ids if the insertion
+    /// asks for them. A refused row is named in the error.
+    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>>;
+
+    /// Names of the tables and indexes that the database has.
+    fn relations(&mut self) -> Result<Vec<String>>;
+
+    /// Runs a script of our own, such as a migration.
+    fn script(&mut self, text: &'static str) -> Result<()>;
+
+    /// Makes the changes durable. On an error nothing of them remains.
+    fn commit(self: Box<Self>) -> Result<()>;
+}

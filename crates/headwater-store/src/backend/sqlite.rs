@@ -1,0 +1,475 @@
+//! SQLite: one connection that writes, a pool that reads, write-ahead log, full durability.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, FairMutex, FairMutexGuard, Mutex};
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use rusqlite::{Connection, OpenFlags, ffi};
+
+use crate::backend::{Access, Backend, Column, OnRow, Row, Statement, Tx, Value};
+use crate::error::{Error, ErrorKind, Result, data_loss};
+use crate::limits::{BUSY_TIMEOUT_MS, READERS_MAX, STATEMENTS_MAX};
+use crate::sql::Dialect;
+use crate::sql::build::Insert;
+
+pub(crate) static DIALECT: Dialect = Dialect {
+    name: "sqlite",
+    list: "rarray(?)",
+    insert_ignore: "ON CONFLICT DO NOTHING",
+    schema: include_str!("../../migrations/sqlite/current.sql"),
+    additions: include_str!("../../migrations/sqlite/additions.sql"),
+    path_order: "rowid",
+};
+
+/// Where an SQLite store lives and what may be done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteConfig {
+    /// The file, or nothing for a store in memory.
+    pub path: Option<PathBuf>,
+    /// Whether the file may be made, changed, or only read.
+    pub mode: SqliteMode,
+}
+
+/// What may be done with an SQLite file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqliteMode {
+    /// Read an existing store.
+    ReadOnly,
+    /// Read and change an existing file.
+    ReadWrite,
+    /// Read and change, making the file if there is none.
+    ReadWriteCreate,
+}
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    config: SqliteConfig,
+    identity: Option<FileIdentity>,
+    writer: FairMutex<Connection>,
+    readers: Readers,
+}
+
+impl Sqlite {
+    /// Opens the database. Every failure names the file and the way out.
+    pub(crate) fn open(config: SqliteConfig) -> Result<Self> {
+        let writer = connect(&config)?;
+        if config.mode != SqliteMode::ReadOnly && config.path.is_some() {
+            make_durable(&writer, &config)?;
+        }
+        let identity = config.path.as_deref().and_then(|path| FileIdentity::of(path).ok());
+        Ok(Self { config, identity, writer: FairMutex::new(writer), readers: Readers::default() })
+    }
+
+    /// Fails when the file at the path is no longer the one that was opened: SQLite would go on
+    /// writing into a file that nobody can find again.
+    fn check_file(&self) -> Result<()> {
+        let (Some(path), Some(opened)) = (&self.config.path, &self.identity) else {
+            return Ok(());
+        };
+        match FileIdentity::of(path) {
+            Ok(found) if found == *opened => Ok(()),
+            found => {
+                let what = if found.is_ok() { "replaced" } else { "deleted" };
+                Err(Error::new(
+                    ErrorKind::Unavailable,
+                    format!("database file `{}` was {what} while it was open", path.display()),
+                )
+                .hint("put the file back, or restart to open what is there now"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Backend for Sqlite {
+    fn dialect(&self) -> &'static Dialect {
+        &DIALECT
+    }
+
+    fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>> {
+        self.check_file()?;
+        // A store in memory has one connection: SQLite shares no memory between two without
+        // locking whole tables.
+        let connection = if access == Access::Write || self.config.path.is_none() {
+            Held::Writer(self.writer.lock())
+        } else {
+            Held::Reader(Some(self.readers.take(|| connect(&self.config))?), &self.readers)
+        };
+        let begin = match access {
+            Access::Write => "BEGIN IMMEDIATE",
+            Access::Read => "BEGIN",
+        };
+        connection.get().execute_batch(begin).map_err(|e| classify(e, &self.config))?;
+        Ok(Box::new(SqliteTx { backend: self, access, connection }))
+    }
+
+    fn ping(&self) -> Result<()> {
+        let mut tx = self.begin(Access::Read)?;
+        let probe = Statement {
+            name: "ping",
+            text: "SELECT count(*) FROM sqlite_schema".into(),
+            values: Vec::new(),
+        };
+        tx.query(&probe, &mut |_| Ok(()))
+    }
+}
+
+/// The connection of a transaction, handed back when the transaction ends.
+enum Held<'b> {
+    Writer(FairMutexGuard<'b, Connection>),
+    Reader(Option<Connection>, &'b Readers),
+}
+
+impl Held<'_> {
+    fn get(&self) -> &Connection {
+        match self {
+            Held::Writer(connection) => connection,
+            Held::Reader(connection, _) => {
+                connection.as_ref().expect("a reader is held until it is dropped")
+            }
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let connection = self.get();
+        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            tracing::error!("a transaction could not be rolled back");
+        }
+        if let Held::Reader(connection, pool) = self {
+            pool.give_back(connection.take().filter(Connection::is_autocommit));
+        }
+    }
+}
+
+struct SqliteTx<'b> {
+    backend: &'b Sqlite,
+    access: Access,
+    connection: Held<'b>,
+}
+
+impl SqliteTx<'_> {
+    fn run<T>(
+        &self,
+        text: &str,
+        values: &[Value<'_>],
+        run: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let config = &self.backend.config;
+        let mut prepared = self
+            .connection
+            .get()
+            .prepare_cached(text)
+            .map_err(|e| classify(e, config))?;
+        bind(&mut prepared, values)
+            .and_then(|()| run(&mut prepared))
+            .map_err(|e| classify(e, config))
+    }
+}
+
+impl Tx for SqliteTx<'_> {
+    fn query(&mut self, statement: &Statement<'_>, on_row: OnRow<'_>) -> Result<()> {
+        let mut refused = None;
+        self.run(&statement.text, &statement.values, |prepared| {
+            let mut rows = prepared.raw_query();
+            while let Some(row) = rows.next()? {
+                if let Err(error) = on_row(&SqliteRow(row)) {
+                    refused = Some(error);
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn execute(&mut self, statement: &Statement<'_>) -> Result<u64> {
+        let changed =
+            self.run(&statement.text, &statement.values, |prepared| prepared.raw_execute())?;
+        Ok(changed as u64)
+    }
+
+    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
+        let text = insert.render(&DIALECT);
+        let connection = self.connection.get();
+        let config = &self.backend.config;
+        let mut prepared = connection.prepare_cached(&text).map_err(|e| classify(e, config))?;
+        let mut ids = Vec::new();
+        for (at, row) in values.chunks(insert.columns.len()).enumerate() {
+            bind(&mut prepared, row)
+                .and_then(|()| prepared.raw_execute())
+                .map_err(|e| classify(e, config).at_row(at))?;
+            if insert.returns_ids {
+                ids.push(connection.last_insert_rowid());
+            }
+        }
+        Ok(ids)
+    }
+
+    fn relations(&mut self) -> Result<Vec<String>> {
+        self.run("SELECT name FROM sqlite_schema", &[], |prepared| {
+            let mut names = Vec::new();
+            let mut rows = prepared.raw_query();
+            while let Some(row) = rows.next()? {
+                names.push(row.get(0)?);
+            }
+            Ok(names)
+        })
+    }
+
+    fn script(&mut self, text: &'static str) -> Result<()> {
+        let connection = self.connection.get();
+        connection.execute_batch(text).map_err(|e| classify(e, &self.backend.config))
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        if self.access == Access::Write {
+            self.backend.check_file()?;
+        }
+        self.connection
+            .get()
+            .execute_batch("COMMIT")
+            .map_err(|e| classify(e, &self.backend.config))
+    }
+}
+
+struct SqliteRow<'r>(&'r rusqlite::Row<'r>);
+
+impl Row for SqliteRow<'_> {
+    fn column(&self, index: usize) -> Result<Column<'_>> {
+        let value = self.0.get_ref(index).map_err(|e| {
+            data_loss(format!("column {index} of a row cannot be read")).caused_by(e)
+        })?;
+        Ok(match value {
+            ValueRef::Null => Column::Null,
+            ValueRef::Integer(value) => Column::Int(value),
+            ValueRef::Real(value) => Column::Real(value),
+            ValueRef::Blob(value) => Column::Blob(value),
+            ValueRef::Text(value) => Column::Text(std::str::from_utf8(value).map_err(|e| {
+                data_loss(format!("column {index} of a row is not UTF-8 text")).caused_by(e)
+            })?),
+        })
+    }
+}
+
+fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
+    for (at, value) in values.iter().enumerate() {
+        let at = at + 1;
+        match value {
+            Value::Null => prepared.raw_bind_parameter(at, rusqlite::types::Null),
+            Value::Int(value) => prepared.raw_bind_parameter(at, value),
+            Value::Real(value) => prepared.raw_bind_parameter(at, value),
+            Value::Text(value) => prepared.raw_bind_parameter(at, &**value),
+            Value::Blob(value) => prepared.raw_bind_parameter(at, &**value),
+            Value::Ints(values) => {
+                let list = values.iter().copied().map(SqlValue::Integer).collect();
+                prepared.raw_bind_parameter(at, Rc::<Vec<SqlValue>>::new(list))
+            }
+            Value::Texts(values) => {
+                let list = values.iter().map(|value| SqlValue::Text((*value).to_owned())).collect();
+                prepared.raw_bind_parameter(at, Rc::<Vec<SqlValue>>::new(list))
+            }
+        }?;
+    }
+    Ok(())
+}
+
+/// The connections that read: at most [`READERS_MAX`], opened when needed.
+#[derive(Default)]
+struct Readers {
+    state: Mutex<ReaderState>,
+    available: Condvar,
+}
+
+#[derive(Default)]
+struct ReaderState {
+    idle: VecDeque<Connection>,
+    open: usize,
+}
+
+impl Readers {
+    fn take(&self, connect: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(connection) = state.idle.pop_back() {
+                return Ok(connection);
+            }
+            if state.open < READERS_MAX {
+                state.open += 1;
+                break;
+            }
+            self.available.wait(&mut state);
+        }
+        drop(state);
+        connect().inspect_err(|_| self.give_back(None))
+    }
+
+    /// Takes back a connection, or the place of one that is no longer usable.
+    fn give_back(&self, connection: Option<Connection>) {
+        let mut state = self.state.lock();
+        match connection {
+            Some(connection) => state.idle.push_back(connection),
+            None => state.open -= 1,
+        }
+        drop(state);
+        self.available.notify_one();
+    }
+}
+
+/// What tells one file from another at the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileIdentity(u64, u64);
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).map(|meta| Self(meta.dev(), meta.ino()))
+    }
+
+    /// Elsewhere an open file cannot be deleted or replaced; its presence is enough.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        std::fs::metadata(path).map(|_| Self(0, 0))
+    }
+}
+
+fn connect(config: &SqliteConfig) -> Result<Connection> {
+    let mode = match config.mode {
+        SqliteMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        SqliteMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        SqliteMode::ReadWriteCreate => {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+        }
+    };
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match &config.path {
+        None => Connection::open_in_memory(),
+        Some(path) => {
+            check_path(path, config.mode)?;
+            Connection::open_with_flags(path, flags)
+        }
+    }
+    .map_err(|e| classify(e, config))?;
+    let prepared: rusqlite::Result<()> = (|| {
+        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
+        rusqlite::vtab::array::load_module(&connection)?;
+        // SQLite looks at the file only now; a damaged or foreign one must be known at once.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    })();
+    prepared.map_err(|e| classify(e, config))?;
+    Ok(connection)
+}
+
+/// Write-ahead log: readers and the writer do not wait for each other, and a crash at any moment
+/// keeps every commit.
+fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(|e| classify(e, config))?;
+    if mode != "wal" {
+        tracing::warn!(mode, "the file system does not support a write-ahead log; writes block reads");
+    }
+    Ok(())
+}
+
+/// Names what SQLite would only call "unable to open database file".
+fn check_path(path: &Path, mode: SqliteMode) -> Result<()> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(Error::new(
+            ErrorKind::FailedPrecondition,
+            format!("cannot open `{shown}`: it is a directory"),
+        )
+        .hint("name a file, as in `--store sqlite:./headwater.db`"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("cannot open `{shown}`: there is no folder `{}`", folder.display()),
+        )
+        .hint("make the folder first, or name a file in one that exists"));
+    }
+    if mode != SqliteMode::ReadWriteCreate && !path.exists() {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("cannot open `{shown}`: there is no such file"),
+        )
+        .hint("a store is made by opening it for writing once"));
+    }
+    Ok(())
+}
+
+/// Turns a driver's error into a kind, by its code.
+fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
+    let file = match &config.path {
+        Some(path) => format!("database file `{}`", path.display()),
+        None => "the database in memory".to_owned(),
+    };
+    let (kind, message, hint) = match error.sqlite_error().map(|e| (e.code, e.extended_code)) {
+        Some((
+            ffi::ErrorCode::ConstraintViolation,
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+        )) => (ErrorKind::AlreadyExists, "a row with the same key exists already".into(), None),
+        Some((ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked, _)) => (
+            ErrorKind::Aborted,
+            format!("{file} is locked by another process"),
+            Some("try again, or stop the other process"),
+        ),
+        Some((ffi::ErrorCode::DiskFull, _)) => (
+            ErrorKind::ResourceExhausted,
+            format!("no space left on the disk of {file}"),
+            Some("free some space and try again; nothing was written"),
+        ),
+        Some((ffi::ErrorCode::DatabaseCorrupt, _)) => (
+            ErrorKind::DataLoss,
+            format!("{file} is damaged"),
+            Some("restore it from a backup, or rescue what can be read with `sqlite3 FILE .recover`"),
+        ),
+        Some((ffi::ErrorCode::NotADatabase, _)) => (
+            ErrorKind::FailedPrecondition,
+            format!("{file} is not an SQLite database"),
+            Some("name another file; this one was left untouched"),
+        ),
+        Some((ffi::ErrorCode::ReadOnly, _)) => (
+            ErrorKind::FailedPrecondition,
+            format!("{file} cannot be written"),
+            Some("change the permissions of the file and its folder, or open it with `--read-only`"),
+        ),
+        Some((ffi::ErrorCode::CannotOpen | ffi::ErrorCode::PermissionDenied, _)) => (
+            ErrorKind::Unavailable,
+            format!("{file} cannot be opened"),
+            Some("check the permissions of the file and its folder"),
+        ),
+        Some((ffi::ErrorCode::SystemIoFailure, _)) => (
+            ErrorKind::Unavailable,
+            format!("{file} cannot be read or written: input/output error"),
+            Some("check the disk"),
+        ),
+        Some((ffi::ErrorCode::TooBig, _)) => {
+            (ErrorKind::InvalidArgument, "a value is too large for the database".into(), None)
+        }
+        Some((ffi::ErrorCode::OutOfMemory, _)) => {
+            (ErrorKind::ResourceExhausted, "the database is out of memory".into(), None)
+        }
+        _ => (ErrorKind::Internal, format!("unexpected answer from {file}"), None),
+    };
+    let shown = Error::new(kind, message).caused_by(error);
+    match hint {
+        Some(hint) => shown.hint(hint),
+        None => shown,
+    }
+}

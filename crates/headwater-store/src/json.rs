@@ -1,0 +1,39 @@
+//! Canonical JSON of the contract's messages, by their name in the package `ml_metadata`.
+
+use headwater_proto::descriptors;
+use prost::Message;
+use prost_reflect::{DynamicMessage, SerializeOptions};
+
+use crate::error::{Result, internal, invalid};
+
+fn descriptor(message: &str) -> Result<prost_reflect::MessageDescriptor> {
+    descriptors()
+        .get_message_by_name(&format!("ml_metadata.{message}"))
+        .ok_or_else(|| internal(format!("the contract has no message `{message}`")))
+}
+
+/// Encodes JSON as the named message. Unknown fields and wrong types are refused by name.
+pub(crate) fn to_bytes(message: &str, json: &str) -> Result<Vec<u8>> {
+    let refuse = |e: serde_json::Error| {
+        invalid(format!("the request is not a `{message}` in JSON: {e}"))
+    };
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let decoded =
+        DynamicMessage::deserialize(descriptor(message)?, &mut reader).map_err(refuse)?;
+    reader.end().map_err(refuse)?;
+    Ok(decoded.encode_to_vec())
+}
+
+/// Prints an encoded message as JSON on one line.
+pub(crate) fn from_bytes(message: &str, bytes: &[u8]) -> Result<String> {
+    let decoded = DynamicMessage::decode(descriptor(message)?, bytes)
+        .map_err(|e| internal(format!("a `{message}` cannot be decoded")).caused_by(e))?;
+    let mut out = Vec::new();
+    decoded
+        .serialize_with_options(
+            &mut serde_json::Serializer::new(&mut out),
+            &SerializeOptions::new(),
+        )
+        .map_err(|e| internal(format!("a `{message}` has no JSON form")).caused_by(e))?;
+    String::from_utf8(out).map_err(|e| internal("JSON is UTF-8").caused_by(e))
+}

@@ -1,0 +1,92 @@
+//! Events: what an execution did with an artifact, and where in a structure the artifact stood.
+
+use std::collections::HashMap;
+
+use headwater_proto::ml_metadata::{Artifact, Event, Execution, event};
+
+use crate::error::{Error, ErrorKind, Result, internal};
+use crate::ops::nodes;
+use crate::rows;
+use crate::sql::build::Query;
+use crate::sql::queries::{EVENT_INSERT, EVENT_PATH_INSERT, EVENT_PATH_SELECT};
+use crate::store::Session;
+use crate::validate;
+
+/// Records events on artifacts and executions that exist.
+pub(crate) fn put(session: &mut Session<'_>, events: &[Event]) -> Result<()> {
+    events.iter().try_for_each(validate::event)?;
+    nodes::require::<Artifact>(session, events.iter().filter_map(|e| e.artifact_id).collect())?;
+    nodes::require::<Execution>(session, events.iter().filter_map(|e| e.execution_id).collect())?;
+    insert(session, events)
+}
+
+/// Records events whose ends the caller has checked.
+pub(crate) fn insert(session: &mut Session<'_>, events: &[Event]) -> Result<()> {
+    let mut values = Vec::with_capacity(events.len() * 4);
+    for event in events {
+        values.extend([
+            event.artifact_id.into(),
+            event.execution_id.into(),
+            event.r#type.map(i64::from).into(),
+            event.milliseconds_since_epoch.unwrap_or(session.now_ms).into(),
+        ]);
+    }
+    let ids =
+        session.insert(&EVENT_INSERT, &values).map_err(|error| exists_already(error, events))?;
+    if ids.len() != events.len() {
+        return Err(internal("the database gave fewer ids than events were inserted"));
+    }
+    let mut values = Vec::new();
+    for (event, id) in events.iter().zip(ids) {
+        for step in rows::path_columns(event.path.as_ref()) {
+            values.push(id.into());
+            values.extend(step);
+        }
+    }
+    session.insert(&EVENT_PATH_INSERT, &values).map(drop)
+}
+
+fn exists_already(error: Error, events: &[Event]) -> Error {
+    if error.kind() != ErrorKind::AlreadyExists {
+        return error;
+    }
+    let message = match error.row().and_then(|row| events.get(row)) {
+        Some(event) => format!(
+            "execution {} has a {} event with artifact {} already",
+            event.execution_id(),
+            event.r#type().as_str_name(),
+            event.artifact_id()
+        ),
+        None => "one of the events exists already".to_owned(),
+    };
+    error.reworded(ErrorKind::AlreadyExists, message)
+}
+
+/// The events of some artifacts or executions, by the query's column, in the order in which they
+/// were recorded.
+pub(crate) fn get(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    if ids.is_empty() {
+        return Ok(events);
+    }
+    let mut positions = HashMap::new();
+    session.query(query, vec![ids.into()], &mut |row| {
+        let (id, event) = rows::event(row)?;
+        positions.insert(id, events.len());
+        events.push(event);
+        Ok(())
+    })?;
+    if events.is_empty() {
+        return Ok(events);
+    }
+    let event_ids: Vec<i64> = positions.keys().copied().collect();
+    session.query(EVENT_PATH_SELECT, vec![event_ids[..].into()], &mut |row| {
+        let (id, step) = rows::path_step(row)?;
+        if let Some(at) = positions.get(&id) {
+            let path: &mut event::Path = events[*at].path.get_or_insert_default();
+            path.steps.push(step);
+        }
+        Ok(())
+    })?;
+    Ok(events)
+}

@@ -1,0 +1,614 @@
+//! Nodes: making, changing, reading and listing artifacts, executions and contexts.
+
+use std::collections::{HashMap, HashSet};
+
+use headwater_proto::ml_metadata::ListOperationOptions;
+
+use crate::backend::Value;
+use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
+use crate::kinds::{Node, NodeType, Properties};
+use crate::limits::{MESSAGE_BYTES_MAX, READ_CHUNK};
+use crate::ops::page::{Page, Scope};
+use crate::ops::types::{self, KnownTypes};
+use crate::rows::{self, value_columns};
+use crate::sql::build::Query;
+use crate::store::{Session, check_size};
+use crate::validate::{self, Mask};
+
+/// How nodes are put.
+#[derive(Debug)]
+pub(crate) struct PutOptions<'o> {
+    /// What an update touches; ignored where a node is made.
+    pub(crate) mask: Mask<'o>,
+    /// Whether an update counts as a change even if nothing differs.
+    pub(crate) force_update_time: bool,
+    /// Whether an update is refused when the node was changed since the caller read it.
+    pub(crate) abort_if_changed: bool,
+}
+
+impl Default for PutOptions<'_> {
+    fn default() -> Self {
+        Self { mask: Mask(&[]), force_update_time: false, abort_if_changed: false }
+    }
+}
+
+/// Makes the nodes without an id, changes those with one, and answers their ids in order.
+///
+/// Elements are taken in runs that are all new or all updates of different nodes, so that a run
+/// costs a fixed number of statements and the elements still take effect in their order.
+pub(crate) fn put<N: Node>(
+    session: &mut Session<'_>,
+    nodes: &[N],
+    options: &PutOptions<'_>,
+) -> Result<Vec<i64>> {
+    let mut ids = Vec::with_capacity(nodes.len());
+    let mut rest = nodes;
+    while let Some(first) = rest.first() {
+        let (run, later) = rest.split_at(run_length(rest));
+        if first.id().is_some() {
+            update(session, run, options)?;
+            ids.extend(run.iter().filter_map(Node::id));
+        } else {
+            ids.extend(create(session, run)?);
+        }
+        rest = later;
+    }
+    Ok(ids)
+}
+
+fn run_length<N: Node>(nodes: &[N]) -> usize {
+    let creates = nodes.first().is_some_and(|node| node.id().is_none());
+    let mut seen = HashSet::new();
+    nodes
+        .iter()
+        .take_while(|node| node.id().map_or(creates, |id| !creates && seen.insert(id)))
+        .count()
+}
+
+/// Splits off what follows the first element that is refused. The elements before it are still
+/// written, because the database may refuse one of them, and the caller hears of the first.
+fn until_refused<T>(
+    checked: impl Iterator<Item = Result<T>>,
+) -> (Vec<T>, Result<()>) {
+    let mut accepted = Vec::new();
+    for element in checked {
+        match element {
+            Ok(element) => accepted.push(element),
+            Err(error) => return (accepted, Err(error)),
+        }
+    }
+    (accepted, Ok(()))
+}
+
+fn create<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<Vec<i64>> {
+    let type_ids: Vec<i64> = nodes.iter().filter_map(Node::type_id).collect();
+    let mut known = types::known::<N::Type>(session, &distinct(type_ids))?;
+    let checked = nodes.iter().map(|node| check_new(session, node, &mut known));
+    let (accepted, refused) = until_refused(checked);
+    let nodes = &nodes[..accepted.len()];
+
+    let now = session.now_ms;
+    let mut values = Vec::new();
+    for node in nodes {
+        values.extend([
+            node.type_id().into(),
+            node.name().into(),
+            node.external_id().into(),
+            now.into(),
+            now.into(),
+        ]);
+        values.extend(node.insert_details());
+    }
+    let ids = session
+        .insert(&N::KIND.queries.insert, &values)
+        .map_err(|error| exists_already(error, nodes, ErrorKind::AlreadyExists))?;
+    if ids.len() != nodes.len() {
+        return Err(internal("the database gave fewer ids than rows were inserted"));
+    }
+    let mut values = Vec::new();
+    for (node, id) in nodes.iter().zip(&ids) {
+        property_rows(*id, false, node.properties().iter(), &mut values);
+        property_rows(*id, true, node.custom_properties().iter(), &mut values);
+    }
+    session.insert(&N::KIND.queries.insert_properties, &values)?;
+    refused.map(|()| ids)
+}
+
+/// Checks a node that is to be made.
+pub(crate) fn check_new<N: Node>(
+    session: &mut Session<'_>,
+    node: &N,
+    known: &mut KnownTypes,
+) -> Result<()> {
+    check_type_and_properties(session, node, known)?;
+    validate::node_fields(node)?;
+    if N::KIND.name_required {
+        validate::context_name(node.name())?;
+    }
+    Ok(())
+}
+
+/// Checks that the type a node names exists and has its properties.
+pub(crate) fn check_type_and_properties<N: Node>(
+    session: &mut Session<'_>,
+    node: &N,
+    known: &mut KnownTypes,
+) -> Result<()> {
+    let type_id = node
+        .type_id()
+        .ok_or_else(|| invalid(format!("the {} has no type_id", N::KIND.noun)))?;
+    check_properties(session, node, type_id, known, &Mask(&[]))
+}
+
+/// Checks a node's properties against a type. What is known of the type may be older than a
+/// property that was added to it, so an unknown one is looked up before it is refused.
+fn check_properties<N: Node>(
+    session: &mut Session<'_>,
+    node: &N,
+    type_id: i64,
+    known: &mut KnownTypes,
+    mask: &Mask<'_>,
+) -> Result<()> {
+    let missing =
+        || not_found(format!("there is no {} type with id {type_id}", N::KIND.noun));
+    let first = known.get(&type_id).ok_or_else(missing)?;
+    if validate::properties(node, first, mask)?.is_some() {
+        return Ok(());
+    }
+    known.extend(types::reread::<N::Type>(session, &[type_id])?);
+    let reread = known.get(&type_id).ok_or_else(missing)?;
+    match validate::properties(node, reread, mask)? {
+        Some(()) => Ok(()),
+        None => Err(validate::unknown_property(node, reread, mask)),
+    }
+}
+
+/// Names the node that is there already.
+fn exists_already<N: Node>(error: Error, nodes: &[N], kind: ErrorKind) -> Error {
+    if error.kind() != ErrorKind::AlreadyExists {
+        return error;
+    }
+    let noun = N::KIND.noun;
+    let node = error.row().and_then(|row| nodes.get(row));
+    let name = node.and_then(Node::name).map(|name| format!("the name `{name}` in its type"));
+    let external_id =
+        node.and_then(Node::external_id).map(|id| format!("the external_id `{id}`"));
+    let what = match (name, external_id) {
+        (Some(name), Some(id)) => format!("{name} or {id}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "the same name or external_id".to_owned(),
+    };
+    error.reworded(kind, format!("another {noun} has {what} already"))
+}
+
+/// What an update does to one node.
+struct Change<'n, N> {
+    stored: &'n N,
+    node: &'n N,
+    properties: [PropertyChange<'n>; 2],
+    /// The fields to write, if any differ.
+    fields: Option<N>,
+}
+
+/// What an update does to one map of properties.
+struct PropertyChange<'n> {
+    is_custom: bool,
+    removed: Vec<&'n str>,
+    written: Vec<(&'n String, &'n headwater_proto::ml_metadata::Value)>,
+}
+
+fn update<N: Node>(
+    session: &mut Session<'_>,
+    nodes: &[N],
+    options: &PutOptions<'_>,
+) -> Result<()> {
+    let ids: Vec<i64> = nodes.iter().filter_map(Node::id).collect();
+    let stored: HashMap<i64, N> = get_by_ids::<N>(session, &ids)?
+        .into_iter()
+        .filter_map(|node| Some((node.id()?, node)))
+        .collect();
+    let type_ids: Vec<i64> = stored.values().filter_map(Node::type_id).collect();
+    let mut known = types::known::<N::Type>(session, &distinct(type_ids))?;
+    let checked =
+        nodes.iter().map(|node| check_update(session, node, &stored, &mut known, options));
+    let (changes, refused) = until_refused(checked);
+    for change in &changes {
+        write_change(session, change, options)?;
+    }
+    let mut values = Vec::new();
+    for change in &changes {
+        let id = change.node.id().unwrap_or_default();
+        for map in &change.properties {
+            property_rows(id, map.is_custom, map.written.iter().copied(), &mut values);
+        }
+    }
+    session.insert(&N::KIND.queries.insert_properties, &values)?;
+    refused
+}
+
+fn check_update<'n, N: Node>(
+    session: &mut Session<'_>,
+    node: &'n N,
+    stored: &'n HashMap<i64, N>,
+    known: &mut KnownTypes,
+    options: &PutOptions<'_>,
+) -> Result<Change<'n, N>> {
+    let noun = N::KIND.noun;
+    let id = node.id().unwrap_or_default();
+    let stored = stored
+        .get(&id)
+        .ok_or_else(|| invalid(format!("there is no {noun} with id {id}")))?;
+    if options.abort_if_changed && node.update_time() != stored.update_time() {
+        return Err(Error::new(
+            ErrorKind::FailedPrecondition,
+            format!(
+                "{noun} {id} was updated at {}, not at {} as the request expects",
+                stored.update_time(),
+                node.update_time()
+            ),
+        )
+        .hint("read it again, apply the change to what you read, and put that"));
+    }
+    let type_id = stored.type_id().unwrap_or_default();
+    if node.type_id().is_some_and(|given| given != type_id) {
+        return Err(invalid(format!(
+            "{noun} {id} has type {type_id}, which cannot become {}",
+            node.type_id().unwrap_or_default()
+        )));
+    }
+    check_properties(session, node, type_id, known, &options.mask)?;
+    validate::node_fields(node)?;
+
+    let mask = &options.mask;
+    let properties = [
+        property_change(false, node.properties(), stored.properties(), mask),
+        property_change(true, node.custom_properties(), stored.custom_properties(), mask),
+    ];
+    let changed = options.force_update_time
+        || properties.iter().any(|map| !map.removed.is_empty() || !map.written.is_empty())
+        || fields_of(node) != fields_of(stored);
+    let fields = changed.then(|| masked(node, stored, mask));
+    if let Some(fields) = fields.as_ref().filter(|_| N::KIND.name_required) {
+        validate::context_name(fields.name())?;
+    }
+    Ok(Change { stored, node, properties, fields })
+}
+
+/// The fields whose difference counts as a change. MLMD compares the output-only type name, too:
+/// the same data without it is a change.
+fn fields_of<N: Node>(node: &N) -> N {
+    let mut fields = node.clone();
+    fields.set_type_id(None);
+    fields.set_times(None, None);
+    fields.properties_mut().clear();
+    fields.custom_properties_mut().clear();
+    fields
+}
+
+fn masked<N: Node>(node: &N, stored: &N, mask: &Mask<'_>) -> N {
+    if mask.is_everything() {
+        return fields_of(node);
+    }
+    let mut fields = fields_of(stored);
+    for path in mask.fields() {
+        fields.take_field(path, node);
+    }
+    fields
+}
+
+fn property_change<'n>(
+    is_custom: bool,
+    given: &'n Properties,
+    stored: &'n Properties,
+    mask: &Mask<'_>,
+) -> PropertyChange<'n> {
+    let map = if is_custom { "custom_properties" } else { "properties" };
+    let touched = |name: &str| mask.covers(map, name);
+    let written: Vec<_> = given
+        .iter()
+        .filter(|(name, value)| touched(name) && stored.get(*name) != Some(*value))
+        .collect();
+    let gone = stored.keys().filter(|name| touched(name) && !given.contains_key(*name));
+    let replaced = written.iter().map(|(name, _)| *name).filter(|name| stored.contains_key(*name));
+    let removed = gone.chain(replaced).map(String::as_str).collect();
+    PropertyChange { is_custom, removed, written }
+}
+
+fn write_change<N: Node>(
+    session: &mut Session<'_>,
+    change: &Change<'_, N>,
+    options: &PutOptions<'_>,
+) -> Result<()> {
+    let queries = N::KIND.queries;
+    let id = change.node.id().unwrap_or_default();
+    for map in change.properties.iter().filter(|map| !map.removed.is_empty()) {
+        let names = Value::Texts(map.removed.clone());
+        let custom = Value::Int(i64::from(map.is_custom));
+        session.execute(queries.delete_properties, vec![id.into(), custom, names])?;
+    }
+    let Some(fields) = &change.fields else { return Ok(()) };
+    // A caller that compares update times must see that they moved, however fast it was.
+    let moved = if options.abort_if_changed { change.stored.update_time() + 1 } else { 0 };
+    let mut values = fields.update_details();
+    values.push(fields.external_id().into());
+    values.push(session.now_ms.max(moved).into());
+    values.push(id.into());
+    session.execute(queries.update, values).map_err(|error| {
+        let node = std::slice::from_ref(fields);
+        exists_already(error.at_row(0), node, ErrorKind::Internal)
+    })?;
+    Ok(())
+}
+
+fn property_rows<'p>(
+    id: i64,
+    is_custom: bool,
+    properties: impl Iterator<Item = (&'p String, &'p headwater_proto::ml_metadata::Value)>,
+    rows: &mut Vec<Value<'p>>,
+) {
+    for (name, value) in properties {
+        rows.extend([id.into(), name.as_str().into(), Value::Int(i64::from(is_custom))]);
+        rows.extend(value_columns(value));
+    }
+}
+
+/// The nodes with these ids, each once, by id; unknown ids are passed over.
+pub(crate) fn get_by_ids<N: Node>(session: &mut Session<'_>, ids: &[i64]) -> Result<Vec<N>> {
+    select(session, N::KIND.queries.select_by_ids, vec![ids.into()])
+}
+
+/// The nodes with these external ids. `NOT_FOUND` when there is none of them.
+pub(crate) fn get_by_external_ids<N: Node>(
+    session: &mut Session<'_>,
+    external_ids: &[String],
+) -> Result<Vec<N>> {
+    validate::external_ids(external_ids)?;
+    let external_ids: Vec<&str> = external_ids.iter().map(String::as_str).collect();
+    let mut nodes = find_by_external_ids(session, &external_ids)?;
+    if nodes.is_empty() && !external_ids.is_empty() {
+        let noun = N::KIND.noun;
+        return Err(not_found(format!("no {noun} has one of these external ids")));
+    }
+    complete(session, &mut nodes)?;
+    Ok(nodes)
+}
+
+/// The nodes with these external ids, without type name and properties.
+pub(crate) fn find_by_external_ids<N: Node>(
+    session: &mut Session<'_>,
+    external_ids: &[&str],
+) -> Result<Vec<N>> {
+    let list = Value::Texts(external_ids.to_vec());
+    heads(session, N::KIND.queries.select_by_external_ids, vec![list])
+}
+
+/// The node of this name and type; an unknown type has none.
+pub(crate) fn get_by_type_and_name<N: Node>(
+    session: &mut Session<'_>,
+    type_name: &str,
+    type_version: &str,
+    name: &str,
+) -> Result<Option<N>> {
+    let Some(found) = types::find::<N::Type>(session, type_name, type_version)? else {
+        return Ok(None);
+    };
+    let mut nodes = find_by_types_and_names::<N>(session, &[found.id()], &[name])?;
+    complete(session, &mut nodes)?;
+    Ok(nodes.pop())
+}
+
+/// The nodes with one of these types and one of these names, without type name and properties.
+pub(crate) fn find_by_types_and_names<N: Node>(
+    session: &mut Session<'_>,
+    type_ids: &[i64],
+    names: &[&str],
+) -> Result<Vec<N>> {
+    let names = Value::Texts(names.to_vec());
+    heads(session, N::KIND.queries.select_by_type_and_name, vec![type_ids.into(), names])
+}
+
+/// The nodes that are linked to something else, by the name of the link.
+pub(crate) fn get_linked<N: Node>(
+    session: &mut Session<'_>,
+    by: &'static str,
+    value: Value<'_>,
+) -> Result<Vec<N>> {
+    let linked = N::KIND.queries.select_linked.iter().find(|(name, _)| *name == by);
+    let (_, query) = linked.ok_or_else(|| internal(format!("no query by `{by}`")))?;
+    select(session, *query, vec![value])
+}
+
+/// Which of these ids exist.
+pub(crate) fn existing<N: Node>(
+    session: &mut Session<'_>,
+    ids: &[i64],
+) -> Result<HashSet<i64>> {
+    let mut found = HashSet::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    session.query(N::KIND.queries.select_existing_ids, vec![ids.into()], &mut |row| {
+        found.insert(rows::int(row, 0)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Refuses ids that do not exist.
+pub(crate) fn require<N: Node>(session: &mut Session<'_>, ids: Vec<i64>) -> Result<()> {
+    let ids = distinct(ids);
+    let found = existing::<N>(session, &ids)?;
+    match ids.iter().find(|id| !found.contains(id)) {
+        Some(id) => Err(invalid(format!("there is no {} with id {id}", N::KIND.noun))),
+        None => Ok(()),
+    }
+}
+
+/// A page of nodes and the token of the next one.
+#[derive(Debug)]
+pub(crate) struct Listed<N> {
+    pub(crate) nodes: Vec<N>,
+    pub(crate) next_page_token: Option<String>,
+}
+
+/// Lists nodes. Without options: all of them.
+pub(crate) fn list<N: Node>(
+    session: &mut Session<'_>,
+    options: Option<&ListOperationOptions>,
+    scope: Scope,
+) -> Result<Listed<N>> {
+    match options.map(Page::parse) {
+        None => list_page(session, Page::everything(), scope),
+        Some(Ok(page)) => list_page(session, page, scope),
+        // MLMD looks at the options only after it has found something to list.
+        Some(Err(_)) if !matches!(scope, Scope::All) && is_empty::<N>(session, scope)? => {
+            Ok(Listed { nodes: Vec::new(), next_page_token: None })
+        }
+        Some(Err(error)) => Err(error),
+    }
+}
+
+/// Lists the nodes of a type by its name. With options the token is always there, and empty on
+/// the last page; a type without nodes has none, as an unknown type has.
+pub(crate) fn list_by_type<N: Node>(
+    session: &mut Session<'_>,
+    type_name: &str,
+    type_version: &str,
+    options: Option<&ListOperationOptions>,
+) -> Result<Listed<N>> {
+    let Some(found) = types::find::<N::Type>(session, type_name, type_version)? else {
+        return Ok(Listed { nodes: Vec::new(), next_page_token: None });
+    };
+    let scope = Scope::OfType(found.id());
+    let mut listed = list::<N>(session, options, scope)?;
+    if options.is_some() && (!listed.nodes.is_empty() || !is_empty::<N>(session, scope)?) {
+        listed.next_page_token.get_or_insert_default();
+    }
+    Ok(listed)
+}
+
+fn is_empty<N: Node>(session: &mut Session<'_>, scope: Scope) -> Result<bool> {
+    let first = Page::everything().statement::<N>(scope, 1);
+    let mut empty = true;
+    session.query_built(&first, &mut |_| {
+        empty = false;
+        Ok(())
+    })?;
+    Ok(empty)
+}
+
+/// Reads a page in chunks. A page that would not fit into an answer ends early, with a token for
+/// the rest; everything, asked for without options, has no token and is refused instead.
+fn list_page<N: Node>(
+    session: &mut Session<'_>,
+    mut page: Page,
+    scope: Scope,
+) -> Result<Listed<N>> {
+    let paged = page.size != usize::MAX;
+    let mut listed: Vec<N> = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let want = (page.size - listed.len()).min(READ_CHUNK);
+        let statement = page.statement::<N>(scope, want + 1);
+        let mut chunk = Vec::new();
+        session.query_built(&statement, &mut |row| {
+            chunk.push(rows::node::<N>(row)?);
+            Ok(())
+        })?;
+        let mut more = chunk.len() > want;
+        chunk.truncate(want);
+        complete(session, &mut chunk)?;
+        for node in chunk {
+            bytes += node.encoded_len();
+            if bytes > PAGE_BYTES_MAX {
+                if !paged || listed.is_empty() {
+                    check_size("answer", MESSAGE_BYTES_MAX + 1)?;
+                }
+                return Ok(Listed { nodes: listed, next_page_token: page.token() });
+            }
+            page.advance(&node);
+            listed.push(node);
+        }
+        more &= !listed.is_empty();
+        if !more || listed.len() == page.size {
+            let next_page_token = if more { page.token() } else { None };
+            return Ok(Listed { nodes: listed, next_page_token });
+        }
+    }
+}
+
+/// Leaves room for the token and the framing of the nodes.
+const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - MESSAGE_BYTES_MAX / 16;
+
+fn select<N: Node>(
+    session: &mut Session<'_>,
+    query: Query,
+    values: Vec<Value<'_>>,
+) -> Result<Vec<N>> {
+    let mut nodes = heads(session, query, values)?;
+    complete(session, &mut nodes)?;
+    Ok(nodes)
+}
+
+/// Nodes without their type name and properties.
+fn heads<N: Node>(
+    session: &mut Session<'_>,
+    query: Query,
+    values: Vec<Value<'_>>,
+) -> Result<Vec<N>> {
+    let empty = |value: &Value<'_>| match value {
+        Value::Ints(list) => list.is_empty(),
+        Value::Texts(list) => list.is_empty(),
+        _ => false,
+    };
+    let mut nodes = Vec::new();
+    if values.iter().any(empty) {
+        return Ok(nodes);
+    }
+    session.query(query, values, &mut |row| {
+        nodes.push(rows::node::<N>(row)?);
+        Ok(())
+    })?;
+    Ok(nodes)
+}
+
+/// Reads the type names and properties of nodes.
+fn complete<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
+    let mut bytes = 0;
+    for chunk in nodes.chunks_mut(READ_CHUNK) {
+        let type_ids: Vec<i64> = chunk.iter().filter_map(Node::type_id).collect();
+        let known = types::known::<N::Type>(session, &distinct(type_ids))?;
+        let mut positions = HashMap::with_capacity(chunk.len());
+        for (at, node) in chunk.iter_mut().enumerate() {
+            let type_id = node.type_id().unwrap_or_default();
+            let known = known.get(&type_id).ok_or_else(|| {
+                data_loss(format!("{} type {type_id} is missing", N::KIND.noun))
+            })?;
+            node.set_type_name(known.name.clone());
+            positions.insert(node.id().unwrap_or_default(), at);
+        }
+        let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
+        session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
+            let property = rows::property(row)?;
+            let Some(at) = positions.get(&property.node_id) else { return Ok(()) };
+            let node = &mut chunk[*at];
+            let map = if property.is_custom {
+                node.custom_properties_mut()
+            } else {
+                node.properties_mut()
+            };
+            map.insert(property.name, property.value);
+            Ok(())
+        })?;
+        bytes += chunk.iter().map(prost::Message::encoded_len).sum::<usize>();
+        check_size("answer", bytes)?;
+    }
+    Ok(())
+}
+
+/// Each id once, ascending.
+pub(crate) fn distinct(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

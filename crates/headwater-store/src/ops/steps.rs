@@ -1,0 +1,282 @@
+//! Whole steps of a pipeline in one transaction: an execution with its artifacts, events and
+//! contexts, or a subgraph of them.
+
+use std::collections::{HashMap, HashSet};
+
+use headwater_proto::ml_metadata::{
+    Artifact, Context, Event, Execution, PutExecutionRequest, PutExecutionResponse,
+    PutLineageSubgraphRequest, PutLineageSubgraphResponse, put_execution_request,
+};
+
+use crate::error::{ErrorKind, Result, internal, invalid, not_found};
+use crate::kinds::Node;
+use crate::ops::nodes::{self, PutOptions, distinct};
+use crate::ops::{events, links, types};
+use crate::store::Session;
+use crate::validate;
+
+/// Puts an execution, the artifacts it used or made, their events, and the contexts of all.
+pub(crate) fn put_execution(
+    session: &mut Session<'_>,
+    request: &PutExecutionRequest,
+) -> Result<PutExecutionResponse> {
+    let options = request.options.unwrap_or_default();
+    let pairs = &request.artifact_event_pairs;
+    let artifacts: Vec<Artifact> =
+        pairs.iter().filter_map(|pair| pair.artifact.clone()).collect();
+    let put = put_artifacts(
+        session,
+        artifacts,
+        options.reuse_artifact_if_already_exist_by_external_id(),
+    )?;
+
+    let force = PutOptions {
+        force_update_time: options.force_update_time(),
+        ..PutOptions::default()
+    };
+    let execution_id = nodes::put(session, request.execution.as_slice(), &force)?;
+    let execution_id =
+        *execution_id.first().ok_or_else(|| internal("the execution was not put"))?;
+
+    let artifact_ids = put_pair_events(session, pairs, put, execution_id)?;
+    let context_ids = put_contexts(
+        session,
+        &request.contexts,
+        options.reuse_context_if_already_exist(),
+        options.force_reuse_context(),
+    )?;
+    let members = distinct(artifact_ids.clone());
+    links::put_all(session, &distinct(context_ids.clone()), &members, &[execution_id])?;
+    Ok(PutExecutionResponse { execution_id: Some(execution_id), artifact_ids, context_ids })
+}
+
+/// Puts artifacts in their order. With `reuse`, one whose external id is stored already updates
+/// that artifact, also when the request itself has stored it a moment before.
+fn put_artifacts(
+    session: &mut Session<'_>,
+    mut artifacts: Vec<Artifact>,
+    reuse: bool,
+) -> Result<Vec<i64>> {
+    let mut ids = Vec::with_capacity(artifacts.len());
+    let mut rest = &mut artifacts[..];
+    while !rest.is_empty() {
+        let mut seen = HashSet::new();
+        let length = rest
+            .iter()
+            .take_while(|artifact| {
+                !reuse || reusable_id(artifact).is_none_or(|id| seen.insert(id.to_owned()))
+            })
+            .count();
+        let (run, later) = rest.split_at_mut(length);
+        if reuse {
+            reuse_by_external_id(session, run)?;
+        }
+        ids.extend(nodes::put(session, run, &PutOptions::default())?);
+        rest = later;
+    }
+    Ok(ids)
+}
+
+/// The external id under which an artifact may be stored already.
+fn reusable_id(artifact: &Artifact) -> Option<&str> {
+    let new = artifact.id.is_none();
+    artifact.external_id.as_deref().filter(|id| new && !id.is_empty())
+}
+
+/// Gives artifacts the ids of those that are stored under their external ids.
+fn reuse_by_external_id(session: &mut Session<'_>, artifacts: &mut [Artifact]) -> Result<()> {
+    let external_ids: Vec<&str> = artifacts.iter().filter_map(reusable_id).collect();
+    let stored: HashMap<String, i64> =
+        nodes::find_by_external_ids::<Artifact>(session, &external_ids)?
+            .into_iter()
+            .filter_map(|artifact| Some((artifact.external_id?, artifact.id?)))
+            .collect();
+    for artifact in artifacts {
+        if let Some(id) = reusable_id(artifact).and_then(|id| stored.get(id)) {
+            artifact.id = Some(*id);
+        }
+    }
+    Ok(())
+}
+
+/// Records the events of the pairs and answers the artifact of each pair; an empty pair has −1.
+fn put_pair_events(
+    session: &mut Session<'_>,
+    pairs: &[put_execution_request::ArtifactAndEvent],
+    put: Vec<i64>,
+    execution_id: i64,
+) -> Result<Vec<i64>> {
+    let mut put = put.into_iter();
+    let mut artifact_ids = Vec::with_capacity(pairs.len());
+    let mut recorded: Vec<Event> = Vec::with_capacity(pairs.len());
+    let mut named_only = Vec::new();
+    for (at, pair) in pairs.iter().enumerate() {
+        let put_id = pair.artifact.as_ref().and_then(|_| put.next());
+        let Some(event) = &pair.event else {
+            artifact_ids.push(put_id.unwrap_or(-1));
+            continue;
+        };
+        if event.execution_id.is_some_and(|id| id != execution_id) {
+            return Err(invalid(format!(
+                "the event of artifact_event_pairs[{at}] belongs to execution {}, not to \
+                 execution {execution_id} of the request",
+                event.execution_id()
+            )));
+        }
+        let artifact_id = match (put_id, event.artifact_id) {
+            (Some(id), None) => id,
+            (Some(id), Some(named)) if id == named => id,
+            (Some(id), Some(named)) => {
+                return Err(invalid(format!(
+                    "the event of artifact_event_pairs[{at}] belongs to artifact {named}, not to \
+                     artifact {id} of the pair"
+                )));
+            }
+            (None, Some(named)) => {
+                named_only.push(named);
+                named
+            }
+            (None, None) => {
+                return Err(invalid(format!(
+                    "artifact_event_pairs[{at}] names no artifact"
+                ))
+                .hint("set the artifact of the pair or the artifact_id of the event"));
+            }
+        };
+        artifact_ids.push(artifact_id);
+        let event = Event {
+            artifact_id: Some(artifact_id),
+            execution_id: Some(execution_id),
+            ..event.clone()
+        };
+        validate::event(&event)?;
+        recorded.push(event);
+    }
+    if !named_only.is_empty() {
+        nodes::require::<Artifact>(session, named_only)?;
+    }
+    events::insert(session, &recorded)?;
+    Ok(artifact_ids)
+}
+
+/// Puts contexts in their order and answers their ids.
+fn put_contexts(
+    session: &mut Session<'_>,
+    contexts: &[Context],
+    reuse: bool,
+    force_reuse: bool,
+) -> Result<Vec<i64>> {
+    let forced = |context: &Context| context.id.filter(|_| force_reuse);
+    let named: Vec<i64> = contexts.iter().filter_map(forced).collect();
+    let existing = nodes::existing::<Context>(session, &distinct(named))?;
+    let mut known = if reuse { find_contexts(session, contexts)? } else { HashMap::new() };
+
+    let mut ids = Vec::with_capacity(contexts.len());
+    for context in contexts {
+        if let Some(id) = forced(context) {
+            if !existing.contains(&id) {
+                return Err(not_found(format!("there is no context with id {id}")));
+            }
+            ids.push(id);
+            continue;
+        }
+        let (Some(type_id), Some(name)) = (context.type_id, &context.name) else {
+            return Err(invalid("a context of the request has no type_id or no name")
+                .hint("both are needed, also to update a context by its id"));
+        };
+        let key = (type_id, name.clone());
+        if let Some(id) = known.get(&key).filter(|_| reuse && context.id.is_none()) {
+            ids.push(*id);
+            continue;
+        }
+        let put = nodes::put(session, std::slice::from_ref(context), &PutOptions::default());
+        let put = put.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists if reuse => error.reworded(
+                ErrorKind::Aborted,
+                format!("context `{name}` was made by somebody else at the same time"),
+            ),
+            _ => error,
+        })?;
+        known.extend(put.iter().map(|id| (key.clone(), *id)));
+        ids.extend(put);
+    }
+    Ok(ids)
+}
+
+/// The stored contexts that new ones of the request stand for, by type and name.
+fn find_contexts(
+    session: &mut Session<'_>,
+    contexts: &[Context],
+) -> Result<HashMap<(i64, String), i64>> {
+    let new: Vec<&Context> = contexts.iter().filter(|context| context.id.is_none()).collect();
+    let type_ids = distinct(new.iter().filter_map(|context| context.type_id).collect());
+    let names: Vec<&str> = new.iter().filter_map(|context| context.name.as_deref()).collect();
+    let found = nodes::find_by_types_and_names::<Context>(session, &type_ids, &names)?;
+    Ok(found
+        .into_iter()
+        .filter_map(|context| Some(((context.type_id?, context.name?), context.id?)))
+        .collect())
+}
+
+/// Puts contexts, artifacts and executions, all linked with each other, and their events.
+pub(crate) fn put_lineage_subgraph(
+    session: &mut Session<'_>,
+    request: &PutLineageSubgraphRequest,
+) -> Result<PutLineageSubgraphResponse> {
+    let options = request.options.unwrap_or_default();
+    check_nodes(session, &request.artifacts)?;
+    check_nodes(session, &request.executions)?;
+    check_nodes(session, &request.contexts)?;
+
+    let reuse_contexts = options.reuse_context_if_already_exist();
+    let context_ids = put_contexts(session, &request.contexts, reuse_contexts, false)?;
+    let mut artifacts = request.artifacts.clone();
+    if options.reuse_artifact_if_already_exist_by_external_id() {
+        reuse_by_external_id(session, &mut artifacts)?;
+    }
+    let artifact_ids = nodes::put(session, &artifacts, &PutOptions::default())?;
+    let execution_ids = nodes::put(session, &request.executions, &PutOptions::default())?;
+    links::put_all(
+        session,
+        &distinct(context_ids.clone()),
+        &distinct(artifact_ids.clone()),
+        &distinct(execution_ids.clone()),
+    )?;
+    put_edge_events(session, request, &artifact_ids, &execution_ids)?;
+    Ok(PutLineageSubgraphResponse { execution_ids, artifact_ids, context_ids })
+}
+
+/// Checks types and properties of all nodes before any is written, also of those to be updated.
+fn check_nodes<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<()> {
+    let type_ids = distinct(nodes.iter().filter_map(Node::type_id).collect());
+    let mut known = types::known::<N::Type>(session, &type_ids)?;
+    nodes
+        .iter()
+        .try_for_each(|node| nodes::check_type_and_properties(session, node, &mut known))
+}
+
+fn put_edge_events(
+    session: &mut Session<'_>,
+    request: &PutLineageSubgraphRequest,
+    artifact_ids: &[i64],
+    execution_ids: &[i64],
+) -> Result<()> {
+    let at = |ids: &[i64], index: Option<i32>| {
+        index.and_then(|index| usize::try_from(index).ok()).and_then(|at| ids.get(at).copied())
+    };
+    let mut recorded = Vec::with_capacity(request.event_edges.len());
+    for edge in &request.event_edges {
+        let mut event = edge.event.clone().unwrap_or_default();
+        event.artifact_id = event.artifact_id.or(at(artifact_ids, edge.artifact_index));
+        event.execution_id = event.execution_id.or(at(execution_ids, edge.execution_index));
+        validate::event(&event)?;
+        recorded.push(event);
+    }
+    let put: HashSet<i64> = artifact_ids.iter().copied().collect();
+    let named = recorded.iter().map(Event::artifact_id).filter(|id| !put.contains(id)).collect();
+    nodes::require::<Artifact>(session, named)?;
+    let put: HashSet<i64> = execution_ids.iter().copied().collect();
+    let named = recorded.iter().map(Event::execution_id).filter(|id| !put.contains(id)).collect();
+    nodes::require::<Execution>(session, named)?;
+    events::insert(session, &recorded)
+}

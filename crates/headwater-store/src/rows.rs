@@ -1,0 +1,301 @@
+//! Rows of the database and messages of the contract, one into the other. Pure.
+//!
+//! Values are written as MLMD writes them, so that either store reads what the other wrote:
+//! a struct is text, `mlmd-struct::` and base64; a proto is base64 of its `Any`; a bool is 0 or 1.
+//! Where that form cannot hold a value, Headwater extends it in a way that MLMD can still read:
+//!
+//! - NaN, which SQL has no number for, is the text `nan` in `double_value`.
+//! - A plain string that MLMD would take for a struct or for NULL stands exactly, as UTF-8, in
+//!   `byte_value` (a column that MLMD has and never uses) and after a blank in `string_value`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use headwater_proto::ml_metadata::event::path::{Step, step};
+use headwater_proto::ml_metadata::{Event, Value as PropertyValue, event, value};
+use prost::Message;
+
+use crate::backend::{Column, Row, Value};
+use crate::error::{Result, data_loss};
+use crate::json;
+use crate::kinds::{Node, NodeType, TypeHead};
+
+const STRUCT_PREFIX: &str = "mlmd-struct::";
+/// What MLMD takes for SQL NULL when it reads any column.
+const MLMD_NULL: &str = "__MLMD_NULL__";
+
+/// An integer column.
+pub(crate) fn int(row: &dyn Row, index: usize) -> Result<i64> {
+    opt_int(row, index)?.ok_or_else(|| data_loss(format!("column {index} of a row is NULL")))
+}
+
+pub(crate) fn opt_int(row: &dyn Row, index: usize) -> Result<Option<i64>> {
+    match row.column(index)? {
+        Column::Null => Ok(None),
+        Column::Int(value) => Ok(Some(value)),
+        other => Err(data_loss(format!("column {index} of a row holds {other:?}, not a number"))),
+    }
+}
+
+/// A text column. The database may have stored a text that looks like a number as one.
+pub(crate) fn opt_text(row: &dyn Row, index: usize) -> Result<Option<String>> {
+    match row.column(index)? {
+        Column::Null => Ok(None),
+        Column::Text(value) => Ok(Some(value.to_owned())),
+        Column::Int(value) => Ok(Some(value.to_string())),
+        other => Err(data_loss(format!("column {index} of a row holds {other:?}, not a text"))),
+    }
+}
+
+/// A node without its properties and the name of its type.
+pub(crate) fn node<N: Node>(row: &dyn Row) -> Result<N> {
+    let mut node = N::default();
+    node.set_id(int(row, 0)?);
+    node.set_type_id(Some(int(row, 1)?));
+    *node.name_mut() = opt_text(row, 2)?;
+    *node.external_id_mut() = opt_text(row, 3)?;
+    node.set_times(opt_int(row, 4)?, opt_int(row, 5)?);
+    node.set_details(opt_text(row, 6)?, opt_int(row, 7)?);
+    Ok(node)
+}
+
+/// A row of a property table.
+pub(crate) struct PropertyRow {
+    pub(crate) node_id: i64,
+    pub(crate) name: String,
+    pub(crate) is_custom: bool,
+    pub(crate) value: PropertyValue,
+}
+
+pub(crate) fn property(row: &dyn Row) -> Result<PropertyRow> {
+    Ok(PropertyRow {
+        node_id: int(row, 0)?,
+        name: opt_text(row, 1)?.unwrap_or_default(),
+        is_custom: int(row, 2)? != 0,
+        value: PropertyValue { value: property_value(row)? },
+    })
+}
+
+/// The value in columns 3 to 8. None of them is set where MLMD downgraded a database below the
+/// version that has the value's type; the property then reads as one without a value.
+fn property_value(row: &dyn Row) -> Result<Option<value::Value>> {
+    if let Some(value) = opt_int(row, 3)? {
+        return Ok(Some(value::Value::IntValue(value)));
+    }
+    match row.column(4)? {
+        Column::Null => {}
+        Column::Real(value) => return Ok(Some(value::Value::DoubleValue(value))),
+        #[allow(clippy::cast_precision_loss)]
+        Column::Int(value) => return Ok(Some(value::Value::DoubleValue(value as f64))),
+        Column::Text(text) => return Ok(Some(value::Value::DoubleValue(not_a_number(text)?))),
+        Column::Blob(_) => return Err(data_loss("a double property holds bytes")),
+    }
+    if let Some(text) = opt_text(row, 5)? {
+        return string_value(text, row.column(6)?).map(Some);
+    }
+    if let Column::Text(text) = row.column(7)? {
+        let any = BASE64.decode(text).map_err(|e| {
+            data_loss("a proto property is not base64").caused_by(e)
+        })?;
+        let any = prost_types::Any::decode(&any[..])
+            .map_err(|e| data_loss("a proto property is not an Any").caused_by(e))?;
+        return Ok(Some(value::Value::ProtoValue(any)));
+    }
+    Ok(opt_int(row, 8)?.map(|value| value::Value::BoolValue(value != 0)))
+}
+
+fn string_value(text: String, exact: Column<'_>) -> Result<value::Value> {
+    if let Column::Blob(bytes) = exact {
+        let exact = std::str::from_utf8(bytes)
+            .map_err(|e| data_loss("a string property is not UTF-8").caused_by(e))?;
+        return Ok(value::Value::StringValue(exact.to_owned()));
+    }
+    let decoded = text
+        .strip_prefix(STRUCT_PREFIX)
+        .and_then(|encoded| BASE64.decode(encoded).ok())
+        .and_then(|bytes| prost_types::Struct::decode(&bytes[..]).ok());
+    Ok(decoded.map_or(value::Value::StringValue(text), value::Value::StructValue))
+}
+
+fn not_a_number(text: &str) -> Result<f64> {
+    let bits = text.strip_prefix("nan(0x").and_then(|rest| rest.strip_suffix(')'));
+    match (text, bits.map(|bits| u64::from_str_radix(bits, 16))) {
+        ("nan", _) => Ok(f64::NAN),
+        (_, Some(Ok(bits))) => Ok(f64::from_bits(bits)),
+        _ => text.parse().map_err(|e| {
+            data_loss(format!("a double property holds `{text}`")).caused_by(e)
+        }),
+    }
+}
+
+fn double(value: f64) -> Value<'static> {
+    if !value.is_nan() {
+        Value::Real(value)
+    } else if value.to_bits() == f64::NAN.to_bits() {
+        Value::Text("nan".into())
+    } else {
+        Value::Text(format!("nan(0x{:x})", value.to_bits()).into())
+    }
+}
+
+/// The six value columns of a property: int, double, string, byte, proto, bool.
+pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
+    let mut columns = [const { Value::Null }; 6];
+    match &value.value {
+        None => {}
+        Some(value::Value::IntValue(value)) => columns[0] = Value::Int(*value),
+        Some(value::Value::DoubleValue(value)) => columns[1] = double(*value),
+        Some(value::Value::StringValue(text)) => {
+            if text.starts_with(STRUCT_PREFIX) || text == MLMD_NULL {
+                columns[2] = Value::Text(format!(" {text}").into());
+                columns[3] = Value::Blob(text.as_bytes().into());
+            } else {
+                columns[2] = text.as_str().into();
+            }
+        }
+        Some(value::Value::StructValue(value)) => {
+            let encoded = BASE64.encode(value.encode_to_vec());
+            columns[2] = Value::Text(format!("{STRUCT_PREFIX}{encoded}").into());
+        }
+        Some(value::Value::ProtoValue(value)) => {
+            columns[4] = Value::Text(BASE64.encode(value.encode_to_vec()).into());
+        }
+        Some(value::Value::BoolValue(value)) => columns[5] = Value::Int(i64::from(*value)),
+    }
+    columns
+}
+
+/// A type without its properties and its base type.
+pub(crate) fn node_type<T: NodeType>(row: &dyn Row) -> Result<T> {
+    let mut node_type = T::default();
+    node_type.set_head(TypeHead {
+        id: int(row, 0)?,
+        name: opt_text(row, 1)?.unwrap_or_default(),
+        version: opt_text(row, 2)?,
+        description: opt_text(row, 3)?,
+        external_id: opt_text(row, 6)?,
+    });
+    let struct_type = |index| match opt_text(row, index)? {
+        Some(text) if !text.is_empty() => {
+            let bytes = json::to_bytes("ArtifactStructType", &text)
+                .map_err(|e| data_loss("a struct type is not readable").caused_by(e))?;
+            Message::decode(&bytes[..])
+                .map(Some)
+                .map_err(|e| data_loss("a struct type is not readable").caused_by(e))
+        }
+        _ => Ok(None),
+    };
+    node_type.set_struct_types([struct_type(4)?, struct_type(5)?]);
+    Ok(node_type)
+}
+
+/// The struct types of an execution type as the JSON that the table holds.
+pub(crate) fn struct_columns<T: NodeType>(node_type: &T) -> Result<[Option<String>; 2]> {
+    let [input, output] = node_type.struct_types().map(|struct_type| {
+        struct_type
+            .map(|message| json::from_bytes("ArtifactStructType", &message.encode_to_vec()))
+            .transpose()
+    });
+    Ok([input?, output?])
+}
+
+/// An event without its path, and its row's id.
+pub(crate) fn event(row: &dyn Row) -> Result<(i64, Event)> {
+    let event = Event {
+        artifact_id: Some(int(row, 1)?),
+        execution_id: Some(int(row, 2)?),
+        r#type: i32::try_from(int(row, 3)?).ok(),
+        milliseconds_since_epoch: opt_int(row, 4)?,
+        ..Event::default()
+    };
+    Ok((int(row, 0)?, event))
+}
+
+/// One step of a path and the event it belongs to.
+pub(crate) fn path_step(row: &dyn Row) -> Result<(i64, Step)> {
+    let value = if int(row, 1)? != 0 {
+        step::Value::Index(int(row, 2)?)
+    } else {
+        step::Value::Key(opt_text(row, 3)?.unwrap_or_default())
+    };
+    Ok((int(row, 0)?, Step { value: Some(value) }))
+}
+
+/// The columns of a path's steps after the event's id. A step without a value is left out.
+pub(crate) fn path_columns(path: Option<&event::Path>) -> Vec<[Value<'_>; 3]> {
+    path.map_or(&[][..], |path| &path.steps)
+        .iter()
+        .filter_map(|step| match step.value.as_ref()? {
+            step::Value::Index(index) => Some([Value::Int(1), Value::Int(*index), Value::Null]),
+            step::Value::Key(key) => Some([Value::Int(0), Value::Null, key.as_str().into()]),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Columns<'r>([Column<'r>; 9]);
+
+    impl Row for Columns<'_> {
+        fn column(&self, index: usize) -> Result<Column<'_>> {
+            Ok(self.0[index])
+        }
+    }
+
+    fn round_trip(value: &PropertyValue) -> PropertyValue {
+        let columns = value_columns(value);
+        let mut row = [Column::Null; 9];
+        row[0] = Column::Int(1);
+        row[1] = Column::Text("p");
+        row[2] = Column::Int(0);
+        for (at, column) in columns.iter().enumerate() {
+            row[at + 3] = match column {
+                Value::Int(value) => Column::Int(*value),
+                Value::Real(value) => Column::Real(*value),
+                Value::Text(value) => Column::Text(value),
+                Value::Blob(value) => Column::Blob(value),
+                _ => Column::Null,
+            };
+        }
+        property(&Columns(row)).expect("what was written reads").value
+    }
+
+    #[test]
+    fn every_string_reads_back_as_it_was() {
+        for text in ["", "a", MLMD_NULL, STRUCT_PREFIX, "mlmd-struct::Cg4KAWsSCREAAAAAAADwPw==",
+            " mlmd-struct::", "a\0b", "\u{1f600}", "nan", "1"]
+        {
+            let value =
+                PropertyValue { value: Some(value::Value::StringValue(text.to_owned())) };
+            assert_eq!(round_trip(&value), value);
+        }
+    }
+
+    #[test]
+    fn every_double_reads_back_bit_for_bit() {
+        let bits = [0x7ff8_0000_0000_0001, 0xfff8_0000_0000_0000, 0x7ff0_0000_0000_0001];
+        let doubles = [0.0, -0.0, 1e-7, 1.0 / 3.0, f64::MAX, 5e-324, f64::INFINITY, f64::NAN]
+            .into_iter()
+            .chain(bits.map(f64::from_bits));
+        for double in doubles {
+            let value = PropertyValue { value: Some(value::Value::DoubleValue(double)) };
+            let Some(value::Value::DoubleValue(read)) = round_trip(&value).value else {
+                panic!("{double} is no longer a double");
+            };
+            assert_eq!(read.to_bits(), double.to_bits());
+        }
+    }
+
+    #[test]
+    fn a_struct_is_written_as_mlmd_writes_it() {
+        let number = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(1.0)) };
+        let fields = [("k".to_owned(), number)].into();
+        let value = PropertyValue {
+            value: Some(value::Value::StructValue(prost_types::Struct { fields })),
+        };
+        let expected = "mlmd-struct::Cg4KAWsSCREAAAAAAADwPw==";
+        assert_eq!(value_columns(&value)[2], Value::from(expected));
+        assert_eq!(round_trip(&value), value);
+    }
+}

@@ -1,0 +1,275 @@
+//! Every fixed statement, named and in canonical SQL.
+//!
+//! `(?...)` stands for a bound list. Names are `noun_verb_by_what`.
+
+use crate::sql::build::{Insert, Query};
+
+/// The statements of one kind of node. The three kinds differ in names only.
+#[derive(Debug)]
+pub(crate) struct NodeQueries {
+    pub(crate) select_by_ids: Query,
+    pub(crate) select_by_external_ids: Query,
+    pub(crate) select_by_type_and_name: Query,
+    /// The nodes linked to one other node, by what links them.
+    pub(crate) select_linked: &'static [(&'static str, Query)],
+    pub(crate) select_existing_ids: Query,
+    pub(crate) select_properties: Query,
+    pub(crate) insert: Insert,
+    pub(crate) insert_properties: Insert,
+    pub(crate) update: Query,
+    pub(crate) delete_properties: Query,
+    /// `SELECT` with all columns up to the conditions, for lists.
+    pub(crate) select: &'static str,
+    /// Name of the list by the field it is ordered by: id, create time, update time.
+    pub(crate) list: [&'static str; 3],
+    /// The condition that picks the members of a context.
+    pub(crate) in_context: &'static str,
+}
+
+macro_rules! node_columns {
+    ($uri:literal, $state:literal) => {
+        concat!(
+            "id, type_id, name, external_id, create_time_since_epoch, ",
+            "last_update_time_since_epoch, ",
+            $uri,
+            ", ",
+            $state
+        )
+    };
+}
+
+macro_rules! node_queries {
+    (
+        $noun:literal, $table:literal, columns $uri:literal $state:literal,
+        insert [$($detail:literal),*], update $update:literal,
+        in_context $in_context:literal,
+        linked [$($by:literal => $condition:literal),*]
+    ) => {
+        NodeQueries {
+            select_by_ids: Query {
+                name: concat!($noun, "_select_by_id"),
+                text: concat!(
+                    "SELECT ", node_columns!($uri, $state), " FROM ", $table,
+                    " WHERE id IN (?...) ORDER BY id"
+                ),
+            },
+            select_by_external_ids: Query {
+                name: concat!($noun, "_select_by_external_id"),
+                text: concat!(
+                    "SELECT ", node_columns!($uri, $state), " FROM ", $table,
+                    " WHERE external_id IN (?...) ORDER BY id"
+                ),
+            },
+            select_by_type_and_name: Query {
+                name: concat!($noun, "_select_by_type_and_name"),
+                text: concat!(
+                    "SELECT ", node_columns!($uri, $state), " FROM ", $table,
+                    " WHERE type_id IN (?...) AND name IN (?...) ORDER BY id"
+                ),
+            },
+            select_linked: &[$((
+                $by,
+                Query {
+                    name: concat!($noun, "_select_by_", $by),
+                    text: concat!(
+                        "SELECT ", node_columns!($uri, $state), " FROM ", $table,
+                        " WHERE ", $condition, " ORDER BY id"
+                    ),
+                },
+            )),*],
+            select_existing_ids: Query {
+                name: concat!($noun, "_select_existing_id"),
+                text: concat!("SELECT id FROM ", $table, " WHERE id IN (?...)"),
+            },
+            select_properties: Query {
+                name: concat!($noun, "_property_select_by_id"),
+                text: concat!(
+                    "SELECT ", $noun, "_id, name, is_custom_property, int_value, double_value, ",
+                    "string_value, byte_value, proto_value, bool_value FROM ", $table, "Property ",
+                    "WHERE ", $noun, "_id IN (?...) ORDER BY ", $noun, "_id, name, ",
+                    "is_custom_property"
+                ),
+            },
+            insert: Insert {
+                name: concat!($noun, "_insert"),
+                table: $table,
+                columns: &[
+                    "type_id", "name", "external_id", "create_time_since_epoch",
+                    "last_update_time_since_epoch", $($detail),*
+                ],
+                ignore_existing: false,
+                returns_ids: true,
+            },
+            insert_properties: Insert {
+                name: concat!($noun, "_property_insert"),
+                table: concat!($table, "Property"),
+                columns: &[
+                    concat!($noun, "_id"), "name", "is_custom_property", "int_value",
+                    "double_value", "string_value", "byte_value", "proto_value", "bool_value"
+                ],
+                ignore_existing: false,
+                returns_ids: false,
+            },
+            update: Query {
+                name: concat!($noun, "_update"),
+                text: concat!(
+                    "UPDATE ", $table, " SET ", $update,
+                    ", external_id = ?, last_update_time_since_epoch = ? WHERE id = ?"
+                ),
+            },
+            delete_properties: Query {
+                name: concat!($noun, "_property_delete"),
+                text: concat!(
+                    "DELETE FROM ", $table, "Property WHERE ", $noun,
+                    "_id = ? AND is_custom_property = ? AND name IN (?...)"
+                ),
+            },
+            select: concat!(
+                "SELECT ", node_columns!($uri, $state), " FROM ", $table, " WHERE "
+            ),
+            list: [
+                concat!($noun, "_list_by_id"),
+                concat!($noun, "_list_by_create_time"),
+                concat!($noun, "_list_by_update_time"),
+            ],
+            in_context: $in_context,
+        }
+    };
+}
+
+pub(crate) static ARTIFACT: NodeQueries = node_queries!(
+    "artifact", "Artifact", columns "uri" "state",
+    insert ["uri", "state"], update "uri = ?, state = ?",
+    in_context "id IN (SELECT artifact_id FROM Attribution WHERE context_id = ?)",
+    linked ["uri" => "uri IN (?...)"]
+);
+
+pub(crate) static EXECUTION: NodeQueries = node_queries!(
+    "execution", "Execution", columns "NULL" "last_known_state",
+    insert ["last_known_state"], update "last_known_state = ?",
+    in_context "id IN (SELECT execution_id FROM Association WHERE context_id = ?)",
+    linked []
+);
+
+pub(crate) static CONTEXT: NodeQueries = node_queries!(
+    "context", "Context", columns "NULL" "NULL",
+    insert [], update "name = ?",
+    in_context "id IN (SELECT context_id FROM ParentContext WHERE parent_context_id = ?)",
+    linked [
+        "artifact" => "id IN (SELECT context_id FROM Attribution WHERE artifact_id = ?)",
+        "execution" => "id IN (SELECT context_id FROM Association WHERE execution_id = ?)"
+    ]
+);
+
+macro_rules! queries {
+    ($($(#[$meta:meta])* $ident:ident $name:literal $text:expr;)*) => {
+        $($(#[$meta])* pub(crate) const $ident: Query = Query { name: $name, text: $text };)*
+
+        /// Every fixed query that does not belong to one kind of node, for the golden files.
+        #[cfg(test)]
+        pub(crate) const QUERIES: &[Query] = &[$($ident),*];
+    };
+}
+
+macro_rules! type_columns {
+    () => {
+        "id, name, version, description, input_type, output_type, external_id"
+    };
+}
+
+queries! {
+    TYPE_SELECT_BY_IDS "type_select_by_id" concat!(
+        "SELECT ", type_columns!(), " FROM Type WHERE type_kind = ? AND id IN (?...) ORDER BY id"
+    );
+    TYPE_SELECT_BY_NAMES "type_select_by_name" concat!(
+        "SELECT ", type_columns!(), " FROM Type WHERE type_kind = ? AND name IN (?...) ORDER BY id"
+    );
+    TYPE_SELECT_BY_EXTERNAL_IDS "type_select_by_external_id" concat!(
+        "SELECT ", type_columns!(), " FROM Type WHERE type_kind = ? AND external_id IN (?...) ",
+        "ORDER BY id"
+    );
+    TYPE_SELECT_ALL "type_select_by_kind" concat!(
+        "SELECT ", type_columns!(), " FROM Type WHERE type_kind = ? ORDER BY id"
+    );
+    TYPE_UPDATE_EXTERNAL_ID "type_update_external_id"
+        "UPDATE Type SET external_id = ? WHERE id = ?";
+    TYPE_PROPERTY_SELECT "type_property_select_by_type"
+        "SELECT type_id, name, data_type FROM TypeProperty WHERE type_id IN (?...)";
+    PARENT_TYPE_SELECT "parent_type_select_by_type" concat!(
+        "SELECT p.type_id, t.name FROM ParentType p JOIN Type t ON t.id = p.parent_type_id ",
+        "WHERE p.type_id IN (?...)"
+    );
+    /// Whether the second type is the first one or among its ancestors.
+    PARENT_TYPE_ANCESTOR "parent_type_select_ancestor" concat!(
+        "WITH RECURSIVE up (id) AS (SELECT id FROM Type WHERE id = ? UNION ",
+        "SELECT p.parent_type_id FROM ParentType p JOIN up ON p.type_id = up.id) ",
+        "SELECT id FROM up WHERE id = ?"
+    );
+    EVENT_SELECT_BY_ARTIFACTS "event_select_by_artifact" concat!(
+        "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
+        "WHERE artifact_id IN (?...) ORDER BY id"
+    );
+    EVENT_SELECT_BY_EXECUTIONS "event_select_by_execution" concat!(
+        "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
+        "WHERE execution_id IN (?...) ORDER BY id"
+    );
+    EVENT_PATH_SELECT "event_path_select_by_event" concat!(
+        "SELECT event_id, is_index_step, step_index, step_key FROM EventPath ",
+        "WHERE event_id IN (?...) ORDER BY event_id, {path order}"
+    );
+    PARENT_CONTEXT_SELECT_BY_CHILDREN "parent_context_select_by_child" concat!(
+        "SELECT context_id, parent_context_id FROM ParentContext WHERE context_id IN (?...) ",
+        "ORDER BY context_id, parent_context_id"
+    );
+    PARENT_CONTEXT_SELECT_BY_PARENTS "parent_context_select_by_parent" concat!(
+        "SELECT parent_context_id, context_id FROM ParentContext ",
+        "WHERE parent_context_id IN (?...) ORDER BY parent_context_id, context_id"
+    );
+    /// Whether the second context is the first one or among its ancestors.
+    PARENT_CONTEXT_ANCESTOR "parent_context_select_ancestor" concat!(
+        "WITH RECURSIVE up (id) AS (SELECT id FROM Context WHERE id = ? UNION ",
+        "SELECT p.parent_context_id FROM ParentContext p JOIN up ON p.context_id = up.id) ",
+        "SELECT id FROM up WHERE id = ?"
+    );
+    ENV_SELECT "env_select_version" "SELECT schema_version FROM MLMDEnv";
+}
+
+macro_rules! inserts {
+    ($($ident:ident $name:literal $table:literal [$($column:literal),*] $($flag:ident)*;)*) => {
+        $(pub(crate) static $ident: Insert = Insert {
+            $($flag: true,)*
+            ..Insert {
+                name: $name,
+                table: $table,
+                columns: &[$($column),*],
+                ignore_existing: false,
+                returns_ids: false,
+            }
+        };)*
+
+        /// Every insertion that does not belong to one kind of node, for the golden files.
+        #[cfg(test)]
+        pub(crate) const INSERTS: &[&Insert] = &[$(&$ident),*];
+    };
+}
+
+inserts! {
+    TYPE_INSERT "type_insert" "Type" [
+        "type_kind", "name", "version", "description", "input_type", "output_type", "external_id"
+    ] returns_ids;
+    TYPE_PROPERTY_INSERT "type_property_insert" "TypeProperty" ["type_id", "name", "data_type"];
+    PARENT_TYPE_INSERT "parent_type_insert" "ParentType" ["type_id", "parent_type_id"];
+    EVENT_INSERT "event_insert" "Event" [
+        "artifact_id", "execution_id", "type", "milliseconds_since_epoch"
+    ] returns_ids;
+    EVENT_PATH_INSERT "event_path_insert" "EventPath" [
+        "event_id", "is_index_step", "step_index", "step_key"
+    ];
+    ATTRIBUTION_INSERT "attribution_insert" "Attribution" ["context_id", "artifact_id"]
+        ignore_existing;
+    ASSOCIATION_INSERT "association_insert" "Association" ["context_id", "execution_id"]
+        ignore_existing;
+    PARENT_CONTEXT_INSERT "parent_context_insert" "ParentContext" [
+        "context_id", "parent_context_id"
+    ];
+}

@@ -1,0 +1,225 @@
+//! The store: opening it, and the one place where a transaction begins, commits and is retried.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::RwLock;
+
+use crate::backend::sqlite::Sqlite;
+use crate::backend::{Access, Backend, OnRow, Statement, Tx, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{MESSAGE_BYTES_MAX, TRANSACTION_TRIES_MAX};
+use crate::methods::{Call, Method};
+use crate::ops::types::KnownType;
+use crate::sql::Dialect;
+use crate::sql::build::{Insert, Query};
+use crate::url::StoreUrl;
+use crate::{json, migrate};
+
+/// A metadata store. Cheap to share between threads; every call is one transaction.
+#[derive(Debug)]
+pub struct Store {
+    backend: Box<dyn Backend>,
+    types: TypeCache,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// Is told of each call, for metrics and traces.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// A call ran these statements, in this order.
+    fn statements(&self, method: Method, statements: &[StatementRun]);
+}
+
+/// A statement that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementRun {
+    /// Its name.
+    pub name: &'static str,
+    /// Rows that it inserted or changed; 0 for a query.
+    pub rows: u64,
+}
+
+impl Store {
+    /// Opens the store at `url`, making MLMD's tables where there are none.
+    ///
+    /// Fails with `FAILED_PRECONDITION` for another schema version or a file that is no database,
+    /// `NOT_FOUND` for a missing folder or file, `DATA_LOSS` for a damaged one.
+    pub fn open(url: &StoreUrl) -> Result<Self> {
+        let backend: Box<dyn Backend> = match url {
+            StoreUrl::Sqlite(config) => Box::new(Sqlite::open(config.clone())?),
+        };
+        let store = Self { backend, types: TypeCache::default(), observer: None };
+        migrate::prepare(&store, url.is_read_only())?;
+        Ok(store)
+    }
+
+    /// Tells `observer` of every call from now on.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Runs a call given as messages.
+    pub fn call<R: Call>(&self, request: &R) -> Result<R::Response> {
+        request.validate()?;
+        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run(session))
+    }
+
+    /// Runs a call given as encoded messages, as a transport has them.
+    pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
+        method.call_bytes(self, request)
+    }
+
+    /// Runs a call given as canonical JSON.
+    pub fn call_json(&self, method: Method, request: &str) -> Result<String> {
+        let request = json::to_bytes(&method.request_name(), request)?;
+        json::from_bytes(&method.response_name(), &self.call_bytes(method, &request)?)
+    }
+
+    /// Answers whether the database can be reached now.
+    pub fn ping(&self) -> Result<()> {
+        self.backend.ping()
+    }
+
+    /// Begins a transaction, runs `work` in it and commits; begins again when the database says
+    /// that a concurrent transaction was in the way.
+    pub(crate) fn transact<T>(
+        &self,
+        access: Access,
+        method: Option<Method>,
+        mut work: impl FnMut(&mut Session<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            let done = self.transact_once(access, method, &mut work);
+            match done {
+                Err(error) if error.is_conflict() && tries < TRANSACTION_TRIES_MAX => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn transact_once<T>(
+        &self,
+        access: Access,
+        method: Option<Method>,
+        work: &mut impl FnMut(&mut Session<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut session = Session {
+            tx: self.backend.begin(access)?,
+            dialect: self.backend.dialect(),
+            shared_types: &self.types,
+            own_types: None,
+            now_ms: now_ms(),
+            runs: Vec::new(),
+        };
+        let done = work(&mut session);
+        if let (Some(observer), Some(method)) = (&self.observer, method) {
+            observer.statements(method, &session.runs);
+        }
+        let done = done?;
+        session.tx.commit()?;
+        Ok(done)
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Types that were read in a committed state, by id. Types only grow, so what is here stays true;
+/// a property that is missing here may have been added since.
+pub(crate) type TypeCache = RwLock<HashMap<i64, Arc<KnownType>>>;
+
+/// A transaction in progress, as the operations see it.
+pub struct Session<'s> {
+    tx: Box<dyn Tx + 's>,
+    dialect: &'static Dialect,
+    shared_types: &'s TypeCache,
+    /// Set once this transaction has changed types: what it then reads is not for others.
+    own_types: Option<TypeCache>,
+    /// The time of every change of this transaction, in milliseconds since the Unix epoch.
+    pub(crate) now_ms: i64,
+    runs: Vec<StatementRun>,
+}
+
+impl Session<'_> {
+    /// Runs a fixed query.
+    pub(crate) fn query(
+        &mut self,
+        query: Query,
+        values: Vec<Value<'_>>,
+        on_row: OnRow<'_>,
+    ) -> Result<()> {
+        let statement = query.bind(self.dialect, values);
+        self.query_built(&statement, on_row)
+    }
+
+    /// Runs a query that was put together for this request.
+    pub(crate) fn query_built(
+        &mut self,
+        statement: &Statement<'_>,
+        on_row: OnRow<'_>,
+    ) -> Result<()> {
+        self.ran(statement.name, 0);
+        self.tx.query(statement, on_row)
+    }
+
+    /// Runs a fixed statement that changes rows.
+    pub(crate) fn execute(&mut self, query: Query, values: Vec<Value<'_>>) -> Result<u64> {
+        let changed = self.tx.execute(&query.bind(self.dialect, values))?;
+        self.ran(query.name, changed);
+        Ok(changed)
+    }
+
+    /// Inserts rows, whose values follow each other. Nothing is run for no rows.
+    pub(crate) fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ran(insert.name, (values.len() / insert.columns.len()) as u64);
+        self.tx.insert(insert, values)
+    }
+
+    /// Names of the tables and indexes that the database has.
+    pub(crate) fn relations(&mut self) -> Result<Vec<String>> {
+        self.tx.relations()
+    }
+
+    /// Runs one of the dialect's scripts.
+    pub(crate) fn script(&mut self, of: impl Fn(&'static Dialect) -> &'static str) -> Result<()> {
+        self.tx.script(of(self.dialect))
+    }
+
+    /// The types known to this transaction.
+    pub(crate) fn types(&self) -> &TypeCache {
+        self.own_types.as_ref().unwrap_or(self.shared_types)
+    }
+
+    /// Keeps what this transaction learns of types to itself, because it changes them and may
+    /// still fail.
+    pub(crate) fn isolate_types(&mut self) {
+        self.own_types.get_or_insert_default();
+    }
+
+    fn ran(&mut self, name: &'static str, rows: u64) {
+        tracing::trace!(database = self.dialect.name, statement = name, rows, "statement");
+        self.runs.push(StatementRun { name, rows });
+    }
+}
+
+/// Refuses a message above [`MESSAGE_BYTES_MAX`].
+pub(crate) fn check_size(what: &str, bytes: usize) -> Result<()> {
+    if bytes <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ResourceExhausted,
+        format!("the {what} is larger than {} MiB", MESSAGE_BYTES_MAX >> 20),
+    )
+    .hint("ask for pages with `max_result_size`, or send the nodes in several calls"))
+}

@@ -1,0 +1,112 @@
+//! Where a store is: `sqlite:PATH`, `sqlite::memory:`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::backend::sqlite::{SqliteConfig, SqliteMode};
+use crate::error::{Error, ErrorKind, Result, invalid};
+
+/// The place of a store, as `--store` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// An SQLite file, or a store in memory.
+    Sqlite(SqliteConfig),
+}
+
+impl StoreUrl {
+    /// A store in memory, gone when it is closed.
+    pub fn memory() -> Self {
+        Self::Sqlite(SqliteConfig { path: None, mode: SqliteMode::ReadWriteCreate })
+    }
+
+    /// An SQLite file, made if there is none.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::Sqlite(SqliteConfig { path: Some(path.into()), mode: SqliteMode::ReadWriteCreate })
+    }
+
+    /// The same store, to be read only.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        match self {
+            Self::Sqlite(config) => {
+                Self::Sqlite(SqliteConfig { mode: SqliteMode::ReadOnly, ..config })
+            }
+        }
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        match self {
+            Self::Sqlite(config) => config.mode == SqliteMode::ReadOnly,
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(SqliteConfig { path: Some(path), .. }) => {
+                write!(f, "sqlite:{}", path.display())
+            }
+            Self::Sqlite(_) => f.write_str("sqlite::memory:"),
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = Error;
+
+    /// Reads a URL. A bare path is refused, because a misspelt scheme would make a file of that
+    /// name.
+    fn from_str(text: &str) -> Result<Self> {
+        let forms = "use `sqlite:PATH`, as in `sqlite:./headwater.db`, or `sqlite::memory:`";
+        match text.split_once(':') {
+            Some(("sqlite", ":memory:")) => Ok(Self::memory()),
+            Some(("sqlite", rest)) => {
+                let path = rest.strip_prefix("//").unwrap_or(rest);
+                if path.is_empty() || path.contains('\0') {
+                    return Err(invalid(format!("store `{text}` names no file")).hint(forms));
+                }
+                Ok(Self::file(path))
+            }
+            Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => Err(Error::new(
+                ErrorKind::Unimplemented,
+                format!("store `{}` is not supported yet", redact(text)),
+            )
+            .hint("PostgreSQL and MySQL come with a later release; this one has SQLite")),
+            _ => Err(invalid(format!("store `{}` is not a store URL", redact(text))).hint(forms)),
+        }
+    }
+}
+
+/// A URL without its password.
+fn redact(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://***{}", &url[..scheme], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_prints() {
+        for text in ["sqlite:a.db", "sqlite:/tmp/a b.db", "sqlite::memory:"] {
+            assert_eq!(text.parse::<StoreUrl>().expect("a URL").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_store_and_hides_passwords() {
+        for text in ["", "a.db", "sqlite:", "sqllite:a.db", "http://x"] {
+            let error = text.parse::<StoreUrl>().expect_err("no URL");
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
+        }
+        let error = "mysql://u:secret@h/db".parse::<StoreUrl>().expect_err("not yet");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
