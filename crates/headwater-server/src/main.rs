@@ -1,1 +1,48 @@
-fn main() {}
+//! The binary `headwater`: reads the command line, runs one command, prints an error once.
+
+mod cli;
+mod commands;
+mod config;
+mod grpc;
+mod mlmd_flags;
+mod observe;
+mod serve;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+/// What stops a command: a message for people, with a hint on its own line where there is one.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let done = match mlmd_flags::program_args() {
+        Some(args) => mlmd_flags::run(args),
+        None => run(Cli::parse()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let file = config::FileSettings::load(cli.config.as_deref())?;
+    let log = config::LogSettings::resolve(&cli, &file);
+    match cli.command {
+        Command::Serve(ref args) => {
+            observe::init_logs(&log)?;
+            serve::run(&config::ServeSettings::resolve(&cli, args, &file)?)
+        }
+        Command::Call(ref args) => {
+            observe::init_logs(&log.or_filter("warn"))?;
+            commands::call::run(&cli, args, &file)
+        }
+    }
+}

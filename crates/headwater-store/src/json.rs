@@ -2,7 +2,7 @@
 
 use headwater_proto::descriptors;
 use prost::Message;
-use prost_reflect::{DynamicMessage, SerializeOptions};
+use prost_reflect::DynamicMessage;
 
 use crate::error::{Result, internal, invalid};
 
@@ -24,16 +24,14 @@ pub(crate) fn to_bytes(message: &str, json: &str) -> Result<Vec<u8>> {
     Ok(decoded.encode_to_vec())
 }
 
-/// Prints an encoded message as JSON on one line.
-pub(crate) fn from_bytes(message: &str, bytes: &[u8]) -> Result<String> {
+/// The JSON of an encoded message, on one line or made for reading.
+pub(crate) fn from_bytes(message: &str, bytes: &[u8], pretty: bool) -> Result<String> {
     let decoded = DynamicMessage::decode(descriptor(message)?, bytes)
         .map_err(|e| internal(format!("a `{message}` cannot be decoded")).caused_by(e))?;
-    let mut out = Vec::new();
-    decoded
-        .serialize_with_options(
-            &mut serde_json::Serializer::new(&mut out),
-            &SerializeOptions::new(),
-        )
-        .map_err(|e| internal(format!("a `{message}` has no JSON form")).caused_by(e))?;
-    String::from_utf8(out).map_err(|e| internal("JSON is UTF-8").caused_by(e))
+    let json = if pretty {
+        serde_json::to_string_pretty(&decoded)
+    } else {
+        serde_json::to_string(&decoded)
+    };
+    json.map_err(|e| internal(format!("a `{message}` has no JSON form")).caused_by(e))
 }

@@ -9,6 +9,7 @@ use prost::Message;
 
 use crate::backend::Access;
 use crate::error::{Result, invalid, unimplemented};
+use crate::json;
 use crate::ops::nodes::{self, PutOptions};
 use crate::ops::page::Scope;
 use crate::ops::types::{self, Evolution};
@@ -78,14 +79,15 @@ macro_rules! methods {
 }
 
 impl Method {
-    /// Name of its request message.
-    pub fn request_name(self) -> String {
-        format!("{}Request", self.name())
+    /// Encodes a request that is given as canonical JSON. What is not in the contract is refused
+    /// by name.
+    pub fn request_from_json(self, json: &str) -> Result<Vec<u8>> {
+        json::to_bytes(&format!("{}Request", self.name()), json)
     }
 
-    /// Name of its response message.
-    pub fn response_name(self) -> String {
-        format!("{}Response", self.name())
+    /// The canonical JSON of an encoded response, made for reading.
+    pub fn response_to_json(self, response: &[u8]) -> Result<String> {
+        json::from_bytes(&format!("{}Response", self.name()), response, true)
     }
 }
 

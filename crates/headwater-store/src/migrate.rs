@@ -74,17 +74,17 @@ pub(crate) fn prepare(store: &Store, read_only: bool) -> Result<()> {
 
 fn inspect(session: &mut Session<'_>) -> Result<Found> {
     let relations = session.relations()?;
-    let has = |name: &&str| relations.iter().any(|found| found.eq_ignore_ascii_case(name));
-    if !TABLES.iter().any(|table| has(&table)) {
+    let has = |name: &str| relations.iter().any(|found| found.eq_ignore_ascii_case(name));
+    if !TABLES.iter().any(|table| has(table)) {
         return Ok(Found::Nothing);
     }
-    if !has(&"MLMDEnv") && TABLES_AT_VERSION_0.iter().all(|table| has(&table)) {
+    if !has("MLMDEnv") && TABLES_AT_VERSION_0.iter().all(|table| has(table)) {
         return Err(older(0));
     }
-    if has(&"MLMDEnv") {
+    if has("MLMDEnv") {
         check_version(session)?;
     }
-    let missing: Vec<&str> = TABLES.iter().copied().filter(|table| !has(&table)).collect();
+    let missing: Vec<&str> = TABLES.iter().copied().filter(|table| !has(table)).collect();
     if !missing.is_empty() {
         return Err(Error::new(
             ErrorKind::Aborted,
@@ -92,7 +92,7 @@ fn inspect(session: &mut Session<'_>) -> Result<Found> {
         )
         .hint("another process may be making them: try again; or restore it from a backup"));
     }
-    let complete = has(&LAST_ADDITION) && types::has_system_types(session)?;
+    let complete = has(LAST_ADDITION) && types::has_system_types(session)?;
     Ok(Found::Store { complete })
 }
 

@@ -192,7 +192,7 @@ pub(crate) fn node_type<T: NodeType>(row: &dyn Row) -> Result<T> {
 pub(crate) fn struct_columns<T: NodeType>(node_type: &T) -> Result<[Option<String>; 2]> {
     let [input, output] = node_type.struct_types().map(|struct_type| {
         struct_type
-            .map(|message| json::from_bytes("ArtifactStructType", &message.encode_to_vec()))
+            .map(|message| json::from_bytes("ArtifactStructType", &message.encode_to_vec(), false))
             .transpose()
     });
     Ok([input?, output?])

@@ -15,7 +15,7 @@ use crate::ops::types::KnownType;
 use crate::sql::Dialect;
 use crate::sql::build::{Insert, Query};
 use crate::url::StoreUrl;
-use crate::{json, migrate};
+use crate::migrate;
 
 /// A metadata store. Cheap to share between threads; every call is one transaction.
 #[derive(Debug)]
@@ -70,12 +70,6 @@ impl Store {
     /// Runs a call given as encoded messages, as a transport has them.
     pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
         method.call_bytes(self, request)
-    }
-
-    /// Runs a call given as canonical JSON.
-    pub fn call_json(&self, method: Method, request: &str) -> Result<String> {
-        let request = json::to_bytes(&method.request_name(), request)?;
-        json::from_bytes(&method.response_name(), &self.call_bytes(method, &request)?)
     }
 
     /// Answers whether the database can be reached now.

@@ -4,6 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use headwater_proto::ml_metadata::connection_config::Config;
+use headwater_proto::ml_metadata::sqlite_metadata_source_config::ConnectionMode;
+use headwater_proto::ml_metadata::{ConnectionConfig, SqliteMetadataSourceConfig};
+
 use crate::backend::sqlite::{SqliteConfig, SqliteMode};
 use crate::error::{Error, ErrorKind, Result, invalid};
 
@@ -17,12 +21,46 @@ pub enum StoreUrl {
 impl StoreUrl {
     /// A store in memory, gone when it is closed.
     pub fn memory() -> Self {
-        Self::Sqlite(SqliteConfig { path: None, mode: SqliteMode::ReadWriteCreate })
+        Self::Sqlite(SqliteConfig { path: None, mode: SqliteMode::Create })
     }
 
     /// An SQLite file, made if there is none.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self::Sqlite(SqliteConfig { path: Some(path.into()), mode: SqliteMode::ReadWriteCreate })
+        Self::Sqlite(SqliteConfig { path: Some(path.into()), mode: SqliteMode::Create })
+    }
+
+    /// The store that MLMD's own connection message describes. Without a description it is one
+    /// in memory, as in MLMD.
+    pub fn from_connection(config: &ConnectionConfig) -> Result<Self> {
+        match &config.config {
+            None | Some(Config::FakeDatabase(_)) => Ok(Self::memory()),
+            Some(Config::Sqlite(sqlite)) => Self::from_sqlite(sqlite),
+            Some(Config::Mysql(_)) => Err(not_yet("the MySQL database of the configuration")),
+            Some(Config::Postgresql(_)) => {
+                Err(not_yet("the PostgreSQL database of the configuration"))
+            }
+        }
+    }
+
+    fn from_sqlite(sqlite: &SqliteMetadataSourceConfig) -> Result<Self> {
+        let name = sqlite.filename_uri();
+        if name.is_empty() || name == ":memory:" {
+            return Ok(Self::memory());
+        }
+        let path = match name.strip_prefix("file:") {
+            None => name,
+            Some(uri) if uri.contains(['?', '%', '#']) => {
+                return Err(invalid(format!("filename_uri `{name}` has parts beside a path"))
+                    .hint("give a plain path; use connection_mode for the mode"));
+            }
+            Some(uri) => uri.strip_prefix("//").unwrap_or(uri),
+        };
+        let mode = match sqlite.connection_mode() {
+            ConnectionMode::Readonly => SqliteMode::Read,
+            ConnectionMode::Readwrite => SqliteMode::Write,
+            ConnectionMode::Unknown | ConnectionMode::ReadwriteOpencreate => SqliteMode::Create,
+        };
+        Ok(Self::Sqlite(SqliteConfig { path: Some(PathBuf::from(path)), mode }))
     }
 
     /// The same store, to be read only.
@@ -30,14 +68,14 @@ impl StoreUrl {
     pub fn read_only(self) -> Self {
         match self {
             Self::Sqlite(config) => {
-                Self::Sqlite(SqliteConfig { mode: SqliteMode::ReadOnly, ..config })
+                Self::Sqlite(SqliteConfig { mode: SqliteMode::Read, ..config })
             }
         }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
-            Self::Sqlite(config) => config.mode == SqliteMode::ReadOnly,
+            Self::Sqlite(config) => config.mode == SqliteMode::Read,
         }
     }
 }
@@ -69,14 +107,17 @@ impl FromStr for StoreUrl {
                 }
                 Ok(Self::file(path))
             }
-            Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => Err(Error::new(
-                ErrorKind::Unimplemented,
-                format!("store `{}` is not supported yet", redact(text)),
-            )
-            .hint("PostgreSQL and MySQL come with a later release; this one has SQLite")),
+            Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => {
+                Err(not_yet(&format!("store `{}`", redact(text))))
+            }
             _ => Err(invalid(format!("store `{}` is not a store URL", redact(text))).hint(forms)),
         }
     }
+}
+
+fn not_yet(what: &str) -> Error {
+    Error::new(ErrorKind::Unimplemented, format!("{what} is not supported yet"))
+        .hint("PostgreSQL and MySQL come with a later release; this one has SQLite")
 }
 
 /// A URL without its password.

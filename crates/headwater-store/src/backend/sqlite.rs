@@ -38,11 +38,11 @@ pub struct SqliteConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqliteMode {
     /// Read an existing store.
-    ReadOnly,
+    Read,
     /// Read and change an existing file.
-    ReadWrite,
+    Write,
     /// Read and change, making the file if there is none.
-    ReadWriteCreate,
+    Create,
 }
 
 /// An open SQLite database.
@@ -57,7 +57,7 @@ impl Sqlite {
     /// Opens the database. Every failure names the file and the way out.
     pub(crate) fn open(config: SqliteConfig) -> Result<Self> {
         let writer = connect(&config)?;
-        if config.mode != SqliteMode::ReadOnly && config.path.is_some() {
+        if config.mode != SqliteMode::Read && config.path.is_some() {
             make_durable(&writer, &config)?;
         }
         let identity = config.path.as_deref().and_then(|path| FileIdentity::of(path).ok());
@@ -346,9 +346,9 @@ impl FileIdentity {
 
 fn connect(config: &SqliteConfig) -> Result<Connection> {
     let mode = match config.mode {
-        SqliteMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        SqliteMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        SqliteMode::ReadWriteCreate => {
+        SqliteMode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        SqliteMode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        SqliteMode::Create => {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
         }
     };
@@ -403,7 +403,7 @@ fn check_path(path: &Path, mode: SqliteMode) -> Result<()> {
         )
         .hint("make the folder first, or name a file in one that exists"));
     }
-    if mode != SqliteMode::ReadWriteCreate && !path.exists() {
+    if mode != SqliteMode::Create && !path.exists() {
         return Err(Error::new(
             ErrorKind::NotFound,
             format!("cannot open `{shown}`: there is no such file"),

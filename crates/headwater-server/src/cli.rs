@@ -1,0 +1,98 @@
+//! Every flag, documented; `--help` is made from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use headwater_store::StoreUrl;
+
+/// An ML metadata and lineage store: every dataset, run, model, evaluation and deployment, and
+/// how each came from the others.
+///
+/// A setting is taken from its flag, else from its environment variable, else from the file that
+/// `--config` names, else from its default.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Where the store is: `sqlite:PATH`, made if there is none, or `sqlite::memory:`
+    /// [default: sqlite:./headwater.db]
+    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL", value_parser = store_url())]
+    pub(crate) store: Option<StoreUrl>,
+
+    /// Open the store to read only; calls that write answer FAILED_PRECONDITION
+    #[arg(long, global = true, env = "HEADWATER_READ_ONLY", num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) read_only: Option<bool>,
+
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter such as
+    /// `info,headwater_store=trace` [default: info]
+    #[arg(long, global = true, env = "HEADWATER_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    /// How log lines look [default: text]
+    #[arg(long, global = true, env = "HEADWATER_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// A TOML file with any of `store`, `read_only`, `log`, `log_format`, `listen`
+    #[arg(long, global = true, env = "HEADWATER_CONFIG", value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line of text for people
+    #[default]
+    Text,
+    /// A JSON object per line for machines
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the store: gRPC with reflection and health, /livez, /readyz and /metrics on one port
+    Serve(ServeArgs),
+    /// Call one method of the service, JSON in, JSON out
+    Call(CallArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "HEADWATER_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// The method, such as GetArtifacts
+    #[arg(value_name = "METHOD", required_unless_present = "list")]
+    pub(crate) method: Option<String>,
+
+    /// The request as JSON in the protobuf mapping; `-` reads it from stdin
+    #[arg(value_name = "JSON", default_value = "{}")]
+    pub(crate) request: String,
+
+    /// Call a running server instead of opening the store, as in http://127.0.0.1:8080
+    #[arg(long, env = "HEADWATER_SERVER", value_name = "URL", conflicts_with = "store")]
+    pub(crate) server: Option<String>,
+
+    /// List the methods
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// Reads a store URL; one that is not UTF-8 is shown as far as it can be.
+fn store_url() -> impl TypedValueParser<Value = StoreUrl> {
+    OsStringValueParser::new().try_map(|text: OsString| -> Result<StoreUrl, String> {
+        let text = text.into_string().map_err(|text| {
+            format!("`{}` is not UTF-8; SQLite needs a path that is", text.to_string_lossy())
+        })?;
+        text.parse().map_err(|error: headwater_store::Error| error.to_string())
+    })
+}

@@ -1,0 +1,224 @@
+//! gRPC: any method of the table, bytes in and bytes out. Decides nothing about a request.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use bytes::{Buf, BufMut, Bytes};
+use headwater_store::limits::READERS_MAX;
+use headwater_store::{Access, Error, Method, Store};
+use tokio::sync::Semaphore;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Code, Status};
+use tracing::{Instrument as _, info_span};
+
+use crate::config::ChannelSettings;
+use crate::observe::{self, Metrics};
+
+/// Writers that may wait inside the store; the others wait here, in their order, without a thread.
+const WRITERS_MAX: usize = 16;
+const REQUEST_ID: &str = "x-request-id";
+
+/// What a call needs.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    channel: ChannelSettings,
+    readers: Semaphore,
+    writers: Semaphore,
+}
+
+impl Service {
+    pub(crate) fn new(store: Arc<Store>, metrics: Arc<Metrics>, channel: ChannelSettings) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            metrics,
+            channel,
+            readers: Semaphore::new(READERS_MAX),
+            writers: Semaphore::new(WRITERS_MAX),
+        }))
+    }
+
+    /// Runs a call on a thread that may block, when it is its turn.
+    async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
+        let inner = &self.0;
+        let turn = match method.access() {
+            Access::Read => inner.readers.acquire(),
+            Access::Write => inner.writers.acquire(),
+        };
+        let _turn = turn.await.map_err(|_| Status::unavailable("the server is stopping"))?;
+        let store = Arc::clone(&inner.store);
+        let span = tracing::Span::current();
+        let work = move || span.in_scope(|| store.call_bytes(method, &request));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(response)) => Ok(response.into()),
+            Ok(Err(error)) => Err(answer(&error)),
+            Err(panic) => {
+                tracing::error!(%panic, "a call failed by a bug; please report it");
+                Err(Status::internal("the call failed by a bug in the server; its log tells more"))
+            }
+        }
+    }
+}
+
+/// The status of an error, which is logged here and nowhere else: with its cause if it is the
+/// operator's, and only on demand if it is the caller's.
+fn answer(error: &Error) -> Status {
+    let code = Code::from(error.kind().row().grpc);
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let message = error.message();
+    match code {
+        Code::Internal | Code::DataLoss | Code::Unavailable => {
+            tracing::error!(code = error.kind().row().code, message, cause, "call failed");
+        }
+        _ => tracing::debug!(code = error.kind().row().code, message, cause, "call refused"),
+    }
+    Status::new(code, error.to_string())
+}
+
+/// Answers `/ml_metadata.MetadataStoreService/{method}`.
+pub(crate) async fn handle(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let request_id = request_id(request.headers());
+    let mut response = match Method::from_name(&name) {
+        Some(method) => {
+            let span = info_span!("call", method = name, request_id = ?request_id);
+            service.answer(method, request).instrument(span).await
+        }
+        None => unknown_method(&name),
+    };
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    response
+}
+
+impl Service {
+    async fn answer(self, method: Method, request: Request<Body>) -> Response<Body> {
+        let began = Instant::now();
+        let metrics = Arc::clone(&self.0.metrics);
+        let in_flight = metrics.begin();
+        let channel = &self.0.channel;
+        let (request_max, response_max) = (channel.request_bytes_max, channel.response_bytes_max);
+        let outcome = Arc::new(OnceLock::new());
+        let call = Call { service: self, method, outcome: Arc::clone(&outcome) };
+        let response = tonic::server::Grpc::new(BytesCodec)
+            .max_decoding_message_size(request_max)
+            .max_encoding_message_size(response_max)
+            .unary(call, request)
+            .await;
+        let (response, code) = match outcome.get() {
+            Some(code) => (response.map(Body::new), *code),
+            None => undecoded(response.map(Body::new), request_max),
+        };
+        metrics.record(method, observe::code_name(code), began.elapsed());
+        drop(in_flight);
+        response
+    }
+}
+
+/// A request that never reached its method. gRPC's own code for a message above the limit is
+/// RESOURCE_EXHAUSTED, tonic says OUT_OF_RANGE.
+fn undecoded(response: Response<Body>, request_max: usize) -> (Response<Body>, Code) {
+    let code = Status::from_header_map(response.headers()).map_or(Code::Internal, |s| s.code());
+    if code != Code::OutOfRange {
+        return (response, code);
+    }
+    let status = Status::resource_exhausted(format!(
+        "the request is larger than {} MiB\nhint: send the nodes in several calls",
+        request_max >> 20
+    ));
+    (status.into_http(), Code::ResourceExhausted)
+}
+
+pub(crate) fn unknown_method(name: &str) -> Response<Body> {
+    Status::unimplemented(format!("there is no method `{name}`")).into_http()
+}
+
+/// The caller's id of the request, or one of ours, to find it in the log.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    match headers.get(REQUEST_ID) {
+        Some(id) if id.len() <= 128 => id.clone(),
+        _ => HeaderValue::from_str(&observe::new_request_id())
+            .unwrap_or_else(|_| HeaderValue::from_static("none")),
+    }
+}
+
+/// One call on its way through tonic.
+struct Call {
+    service: Service,
+    method: Method,
+    /// Set once the method has answered; a request that cannot be read never gets there.
+    outcome: Arc<OnceLock<Code>>,
+}
+
+impl tower::Service<tonic::Request<Bytes>> for Call {
+    type Response = tonic::Response<Bytes>;
+    type Error = Status;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<tonic::Response<Bytes>, Status>> + Send + 'static>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let (service, method) = (self.service.clone(), self.method);
+        let outcome = Arc::clone(&self.outcome);
+        Box::pin(async move {
+            let answer = service.call(method, request.into_inner()).await;
+            let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+            let _ = outcome.set(code);
+            answer.map(tonic::Response::new)
+        })
+    }
+}
+
+/// Passes encoded messages through as they are: the store decodes them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BytesCodec;
+
+impl Codec for BytesCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}

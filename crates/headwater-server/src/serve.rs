@@ -1,0 +1,243 @@
+//! Serving: one port for everything, readiness that follows the database, a drain at the end.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use headwater_proto::DESCRIPTOR_SET;
+use headwater_store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::Failure;
+use crate::config::ServeSettings;
+use crate::grpc::{self, Service};
+use crate::observe::Metrics;
+
+/// The service's name in the contract.
+const SERVICE: &str = "ml_metadata.MetadataStoreService";
+/// How often the database is asked whether it is there.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long calls in flight may take to end once the server was told to stop.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// Threads that run calls; more would only wait for each other.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(settings: &ServeSettings) -> Result<(), Failure> {
+    let metrics = Arc::new(Metrics::new());
+    let store = Store::open(&settings.store)?.observed_by(metrics.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()?;
+    let served = runtime.block_on(serve(settings, Arc::new(store), metrics));
+    // A call that outlived the drain must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn serve(
+    settings: &ServeSettings,
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+) -> Result<(), Failure> {
+    let listener = listen(&settings.listen).await?;
+    let address = listener.local_addr()?;
+    let ready = Arc::new(AtomicBool::new(true));
+    let (reporter, health) = tonic_health::server::health_reporter();
+    report(&reporter, true).await;
+    let probe = tokio::spawn(probe(Arc::clone(&store), reporter.clone(), Arc::clone(&ready)));
+
+    let state = Http { metrics: Arc::clone(&metrics), ready: Arc::clone(&ready) };
+    let service = Service::new(store, metrics, settings.channel.clone());
+    let app = Router::new()
+        .route(&format!("/{SERVICE}/{{method}}"), axum::routing::post(grpc::handle))
+        .with_state(service)
+        .route("/", get(|| async { WELCOME }))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .fallback(unknown)
+        .with_state(state);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let reflection_v1alpha = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1alpha()?;
+    let routes = tonic::service::Routes::from(app)
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(reflection_v1alpha);
+
+    announce(settings, address)?;
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
+    let stop = async move {
+        stop_signal().await;
+        tracing::info!("stopping: waiting for the calls in flight");
+        probe.abort();
+        report(&reporter, false).await;
+        ready.store(false, Ordering::Relaxed);
+        let _ = stopping.send(true);
+    };
+    let serving = server(settings)?
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+    tokio::select! {
+        served = serving => served?,
+        () = drained_too_long(stopped) => tracing::warn!("calls still in flight were cut off"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn server(settings: &ServeSettings) -> Result<Server, Failure> {
+    let channel = &settings.channel;
+    let mut server = Server::builder()
+        .accept_http1(true)
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(channel.keepalive))
+        .http2_keepalive_timeout(Some(channel.keepalive_timeout))
+        .max_concurrent_streams(channel.streams_max);
+    if let Some(age) = channel.connection_age_max {
+        server = server.max_connection_age(age);
+    }
+    if let Some(tls) = &settings.tls {
+        server = server
+            .tls_config(tls.clone())
+            .map_err(|e| format!("the TLS certificate or key cannot be used: {e}"))?;
+    }
+    Ok(server)
+}
+
+async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|e| {
+        let hint = if e.kind() == std::io::ErrorKind::AddrInUse {
+            "stop what listens there, or choose another port with `--listen`"
+        } else {
+            "`--listen` takes an address and a port of this machine, as in 127.0.0.1:8080"
+        };
+        format!("cannot listen on `{address}`: {e}\nhint: {hint}").into()
+    })
+}
+
+/// Says on stdout, once, that calls are taken from now on: for people, and for scripts that
+/// started the server on port 0.
+fn announce(settings: &ServeSettings, address: SocketAddr) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "headwater ready on {address}, storing in {}", settings.store)?;
+    out.flush()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "there is no authentication: whoever reaches this address can read and write");
+    }
+    Ok(())
+}
+
+async fn stop_signal() {
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(error) => {
+                tracing::error!(%error, "SIGTERM cannot be caught");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn drained_too_long(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    if stopped.wait_for(|stopping| *stopping).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(DRAIN_MAX).await;
+}
+
+/// Asks the database again and again, and reports what it finds.
+async fn probe(store: Arc<Store>, reporter: HealthReporter, ready: Arc<AtomicBool>) {
+    let mut was_ready = true;
+    loop {
+        tokio::time::sleep(PROBE_EVERY).await;
+        let store = Arc::clone(&store);
+        let ping = tokio::task::spawn_blocking(move || store.ping());
+        let found = tokio::time::timeout(PROBE_EVERY, ping).await;
+        let is_ready = matches!(found, Ok(Ok(Ok(()))));
+        if is_ready != was_ready {
+            match found {
+                Ok(Ok(Err(error))) => tracing::error!(%error, "not ready"),
+                Ok(Ok(Ok(()))) => tracing::info!("ready again"),
+                _ => tracing::error!("not ready: the database does not answer"),
+            }
+            report(&reporter, is_ready).await;
+            ready.store(is_ready, Ordering::Relaxed);
+            was_ready = is_ready;
+        }
+    }
+}
+
+async fn report(reporter: &HealthReporter, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    reporter.set_service_status("", status).await;
+    reporter.set_service_status(SERVICE, status).await;
+}
+
+/// What the routes beside gRPC need.
+#[derive(Clone)]
+struct Http {
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+}
+
+async fn readyz(State(http): State<Http>) -> Response {
+    if http.ready.load(Ordering::Relaxed) {
+        return "ok\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached, or the server is stopping\n")
+        .into_response()
+}
+
+async fn metrics_text(State(http): State<Http>) -> Response {
+    match http.metrics.text() {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What is at no address: a status for gRPC clients, a page for others.
+async fn unknown(uri: Uri, headers: HeaderMap) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("application/grpc")) {
+        return grpc::unknown_method(uri.path());
+    }
+    (StatusCode::NOT_FOUND, format!("there is nothing at {}\n\n{WELCOME}", uri.path()))
+        .into_response()
+}
+
+const WELCOME: &str = "\
+Headwater, an ML metadata and lineage store
+
+gRPC      ml_metadata.MetadataStoreService, with reflection and health
+/livez    the process is up
+/readyz   the database answers
+/metrics  Prometheus
+";
