@@ -94,7 +94,8 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
 fn help() -> String {
     let mut text = String::from("Headwater, taking the flags of MLMD's metadata_store_server:\n\n");
     for flag in FLAGS {
-        let _ = writeln!(text, "  --{} (default: {:?})\n      {}", flag.name, flag.default, flag.help);
+        let _ =
+            writeln!(text, "  --{} (default: {:?})\n      {}", flag.name, flag.default, flag.help);
     }
     text.push_str("\nStarted as `headwater serve`, the same binary has flags of its own.\n");
     text
@@ -122,16 +123,20 @@ impl Flags {
                 Some(flag) if flag.switch => (flag, value.unwrap_or_else(|| "true".to_owned())),
                 Some(flag) => match value {
                     Some(value) => (flag, value),
-                    None => (flag, utf8(args.next().ok_or_else(|| {
-                        format!("flag `--{name}` has no value")
-                    })?)?),
+                    None => (
+                        flag,
+                        utf8(args.next().ok_or_else(|| format!("flag `--{name}` has no value"))?)?,
+                    ),
                 },
-                None => match name.strip_prefix("no").and_then(find).filter(|flag| flag.switch) {
-                    Some(flag) => (flag, "false".to_owned()),
-                    None => return Err(format!(
-                        "`--{name}` is not a flag of {PROGRAM}\nhint: `--help` shows the flags"
-                    ).into()),
-                },
+                None => {
+                    match name.strip_prefix("no").and_then(find).filter(|flag| flag.switch) {
+                        Some(flag) => (flag, "false".to_owned()),
+                        None => return Err(format!(
+                            "`--{name}` is not a flag of {PROGRAM}\nhint: `--help` shows the flags"
+                        )
+                        .into()),
+                    }
+                }
             };
             flags.0.insert(flag.name, value);
         }
@@ -225,8 +230,7 @@ fn find(name: &str) -> Option<&'static Flag> {
 }
 
 fn utf8(arg: OsString) -> Result<String, Failure> {
-    arg.into_string()
-        .map_err(|arg| format!("`{}` is not UTF-8", arg.to_string_lossy()).into())
+    arg.into_string().map_err(|arg| format!("`{}` is not UTF-8", arg.to_string_lossy()).into())
 }
 
 fn later(database: &str, flags: &str) -> Failure {
@@ -244,8 +248,9 @@ fn read_config(path: &str) -> Result<MetadataStoreServerConfig, Failure> {
     let message = descriptors()
         .get_message_by_name("ml_metadata.MetadataStoreServerConfig")
         .ok_or("the contract has no MetadataStoreServerConfig")?;
-    let parsed = DynamicMessage::parse_text_format(message, &text)
-        .map_err(|e| format!("the configuration `{path}` is not a MetadataStoreServerConfig: {e}"))?;
+    let parsed = DynamicMessage::parse_text_format(message, &text).map_err(|e| {
+        format!("the configuration `{path}` is not a MetadataStoreServerConfig: {e}")
+    })?;
     Ok(parsed.transcode_to()?)
 }
 

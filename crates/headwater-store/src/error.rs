@@ -54,7 +54,9 @@ pub struct ErrorRow {
 }
 
 macro_rules! error_table {
-    ($($kind:ident $grpc:literal $code:literal $http:literal $python:literal $retryable:literal;)*) => {
+    ($(
+        $kind:ident $grpc:literal $code:literal $http:literal $python:literal $retryable:literal;
+    )*) => {
         /// Every kind, once.
         pub const ERRORS: &[ErrorRow] = &[$(ErrorRow {
             kind: ErrorKind::$kind,

@@ -14,12 +14,10 @@ fn descriptor(message: &str) -> Result<prost_reflect::MessageDescriptor> {
 
 /// Encodes JSON as the named message. Unknown fields and wrong types are refused by name.
 pub(crate) fn to_bytes(message: &str, json: &str) -> Result<Vec<u8>> {
-    let refuse = |e: serde_json::Error| {
-        invalid(format!("the request is not a `{message}` in JSON: {e}"))
-    };
+    let refuse =
+        |e: serde_json::Error| invalid(format!("the request is not a `{message}` in JSON: {e}"));
     let mut reader = serde_json::Deserializer::from_str(json);
-    let decoded =
-        DynamicMessage::deserialize(descriptor(message)?, &mut reader).map_err(refuse)?;
+    let decoded = DynamicMessage::deserialize(descriptor(message)?, &mut reader).map_err(refuse)?;
     reader.end().map_err(refuse)?;
     Ok(decoded.encode_to_vec())
 }

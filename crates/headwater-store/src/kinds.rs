@@ -51,8 +51,13 @@ pub(crate) static EXECUTIONS: Kind = Kind {
     ],
 };
 
-pub(crate) static CONTEXTS: Kind =
-    Kind { noun: "context", type_kind: 2, queries: &CONTEXT, name_required: true, base_types: &[""] };
+pub(crate) static CONTEXTS: Kind = Kind {
+    noun: "context",
+    type_kind: 2,
+    queries: &CONTEXT,
+    name_required: true,
+    base_types: &[""],
+};
 
 /// A node of the graph.
 pub(crate) trait Node: prost::Message + Default + Clone + PartialEq {

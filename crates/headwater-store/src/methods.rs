@@ -3,6 +3,8 @@
 //! Every door is a projection of it: gRPC, `headwater call`, metric labels, and the test that
 //! nothing is missing.
 
+use std::fmt::Debug;
+
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 use prost::Message;
@@ -22,9 +24,9 @@ use crate::store::{Session, Store, check_size};
 use crate::validate::{Mask, Validate};
 
 /// A request message: which method it belongs to and what it is answered with.
-pub trait Call: Message + Validate + Default {
+pub trait Call: Message + Validate + Default + Debug {
     /// The message that answers it.
-    type Response: Message;
+    type Response: Message + Debug;
     /// The method it calls.
     const METHOD: Method;
 
@@ -94,8 +96,8 @@ impl Method {
 fn call_bytes<R: Call>(store: &Store, request: &[u8]) -> Result<Vec<u8>> {
     check_size("request", request.len())?;
     R::validate_wire(request)?;
-    let request = R::decode(request)
-        .map_err(|e| invalid(format!("the request cannot be decoded: {e}")))?;
+    let request =
+        R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))?;
     let response = store.call(&request)?;
     check_size("answer", response.encoded_len())?;
     Ok(response.encode_to_vec())

@@ -57,11 +57,10 @@ enum Found {
 pub(crate) fn prepare(store: &Store, read_only: bool) -> Result<()> {
     match store.transact(Access::Read, None, inspect)? {
         Found::Store { complete } if complete || read_only => Ok(()),
-        Found::Nothing if read_only => Err(Error::new(
-            ErrorKind::FailedPrecondition,
-            "the database holds no metadata store",
-        )
-        .hint("open it for writing once to make one")),
+        Found::Nothing if read_only => {
+            Err(Error::new(ErrorKind::FailedPrecondition, "the database holds no metadata store")
+                .hint("open it for writing once to make one"))
+        }
         _ => store.transact(Access::Write, None, |session| {
             if matches!(inspect(session)?, Found::Nothing) {
                 session.script(|dialect| dialect.schema)?;
@@ -113,11 +112,8 @@ fn check_version(session: &mut Session<'_>) -> Result<()> {
             ),
         )
         .hint("open it with the newer release that made it")),
-        [] => Err(Error::new(
-            ErrorKind::Aborted,
-            "the table MLMDEnv has no schema version",
-        )
-        .hint("another process may be making the store: try again")),
+        [] => Err(Error::new(ErrorKind::Aborted, "the table MLMDEnv has no schema version")
+            .hint("another process may be making the store: try again")),
         _ => Err(data_loss("the table MLMDEnv has more than one schema version")),
     }
 }

@@ -5,8 +5,10 @@
 //! Where that form cannot hold a value, Headwater extends it in a way that MLMD can still read:
 //!
 //! - NaN, which SQL has no number for, is the text `nan` in `double_value`.
-//! - A plain string that MLMD would take for a struct or for NULL stands exactly, as UTF-8, in
-//!   `byte_value` (a column that MLMD has and never uses) and after a blank in `string_value`.
+//! - What a column cannot say exactly stands in `byte_value`, a column that MLMD has and never
+//!   uses, and as nearly as possible in its own: the bits of a double, little-endian, for a
+//!   negative zero and an unusual NaN; a string, as UTF-8, that MLMD would take for a struct or
+//!   for NULL, which stands after a blank in `string_value`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -22,6 +24,8 @@ use crate::kinds::{Node, NodeType, TypeHead};
 const STRUCT_PREFIX: &str = "mlmd-struct::";
 /// What MLMD takes for SQL NULL when it reads any column.
 const MLMD_NULL: &str = "__MLMD_NULL__";
+/// How a NaN is written; MLMD reads it as one.
+const NAN: &str = "nan";
 
 /// An integer column.
 pub(crate) fn int(row: &dyn Row, index: usize) -> Result<i64> {
@@ -81,21 +85,24 @@ fn property_value(row: &dyn Row) -> Result<Option<value::Value>> {
     if let Some(value) = opt_int(row, 3)? {
         return Ok(Some(value::Value::IntValue(value)));
     }
-    match row.column(4)? {
-        Column::Null => {}
-        Column::Real(value) => return Ok(Some(value::Value::DoubleValue(value))),
+    let double = match row.column(4)? {
+        Column::Null => None,
+        Column::Real(value) => Some(value),
         #[allow(clippy::cast_precision_loss)]
-        Column::Int(value) => return Ok(Some(value::Value::DoubleValue(value as f64))),
-        Column::Text(text) => return Ok(Some(value::Value::DoubleValue(not_a_number(text)?))),
-        Column::Blob(_) => return Err(data_loss("a double property holds bytes")),
+        Column::Int(value) => Some(value as f64),
+        Column::Text(NAN) => Some(f64::NAN),
+        other => return Err(data_loss(format!("a double property holds {other:?}"))),
+    };
+    if let Some(stored) = double {
+        return Ok(Some(double_value(stored, row.column(6)?)));
     }
     if let Some(text) = opt_text(row, 5)? {
         return string_value(text, row.column(6)?).map(Some);
     }
     if let Column::Text(text) = row.column(7)? {
-        let any = BASE64.decode(text).map_err(|e| {
-            data_loss("a proto property is not base64").caused_by(e)
-        })?;
+        let any = BASE64
+            .decode(text)
+            .map_err(|e| data_loss("a proto property is not base64").caused_by(e))?;
         let any = prost_types::Any::decode(&any[..])
             .map_err(|e| data_loss("a proto property is not an Any").caused_by(e))?;
         return Ok(Some(value::Value::ProtoValue(any)));
@@ -116,25 +123,23 @@ fn string_value(text: String, exact: Column<'_>) -> Result<value::Value> {
     Ok(decoded.map_or(value::Value::StringValue(text), value::Value::StructValue))
 }
 
-fn not_a_number(text: &str) -> Result<f64> {
-    let bits = text.strip_prefix("nan(0x").and_then(|rest| rest.strip_suffix(')'));
-    match (text, bits.map(|bits| u64::from_str_radix(bits, 16))) {
-        ("nan", _) => Ok(f64::NAN),
-        (_, Some(Ok(bits))) => Ok(f64::from_bits(bits)),
-        _ => text.parse().map_err(|e| {
-            data_loss(format!("a double property holds `{text}`")).caused_by(e)
-        }),
-    }
+/// A double, whose bits stand in `byte_value` where the column cannot hold them.
+fn double_value(stored: f64, exact: Column<'_>) -> value::Value {
+    let bits = match exact {
+        Column::Blob(bytes) => bytes.try_into().ok().map(u64::from_le_bytes),
+        _ => None,
+    };
+    value::Value::DoubleValue(bits.map_or(stored, f64::from_bits))
 }
 
-fn double(value: f64) -> Value<'static> {
-    if !value.is_nan() {
-        Value::Real(value)
-    } else if value.to_bits() == f64::NAN.to_bits() {
-        Value::Text("nan".into())
-    } else {
-        Value::Text(format!("nan(0x{:x})", value.to_bits()).into())
-    }
+/// The columns `double_value` and `byte_value` of a double.
+fn double_columns(double: f64) -> [Value<'static>; 2] {
+    let stored = if double.is_nan() { Value::Text(NAN.into()) } else { Value::Real(double) };
+    // SQL knows one NaN, and a database may store a negative zero as the integer 0.
+    let plain = double.to_bits() == f64::NAN.to_bits() || !double.is_nan();
+    let plain = plain && double.to_bits() != (-0.0_f64).to_bits();
+    let exact = Value::Blob(double.to_bits().to_le_bytes().to_vec().into());
+    [stored, if plain { Value::Null } else { exact }]
 }
 
 /// The six value columns of a property: int, double, string, byte, proto, bool.
@@ -143,7 +148,9 @@ pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
     match &value.value {
         None => {}
         Some(value::Value::IntValue(value)) => columns[0] = Value::Int(*value),
-        Some(value::Value::DoubleValue(value)) => columns[1] = double(*value),
+        Some(value::Value::DoubleValue(value)) => {
+            [columns[1], columns[3]] = double_columns(*value);
+        }
         Some(value::Value::StringValue(text)) => {
             if text.starts_with(STRUCT_PREFIX) || text == MLMD_NULL {
                 columns[2] = Value::Text(format!(" {text}").into());
@@ -263,11 +270,19 @@ mod tests {
 
     #[test]
     fn every_string_reads_back_as_it_was() {
-        for text in ["", "a", MLMD_NULL, STRUCT_PREFIX, "mlmd-struct::Cg4KAWsSCREAAAAAAADwPw==",
-            " mlmd-struct::", "a\0b", "\u{1f600}", "nan", "1"]
-        {
-            let value =
-                PropertyValue { value: Some(value::Value::StringValue(text.to_owned())) };
+        for text in [
+            "",
+            "a",
+            MLMD_NULL,
+            STRUCT_PREFIX,
+            "mlmd-struct::Cg4KAWsSCREAAAAAAADwPw==",
+            " mlmd-struct::",
+            "a\0b",
+            "\u{1f600}",
+            "nan",
+            "1",
+        ] {
+            let value = PropertyValue { value: Some(value::Value::StringValue(text.to_owned())) };
             assert_eq!(round_trip(&value), value);
         }
     }

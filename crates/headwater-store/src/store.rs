@@ -11,11 +11,11 @@ use crate::backend::{Access, Backend, OnRow, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{MESSAGE_BYTES_MAX, TRANSACTION_TRIES_MAX};
 use crate::methods::{Call, Method};
+use crate::migrate;
 use crate::ops::types::KnownType;
 use crate::sql::Dialect;
 use crate::sql::build::{Insert, Query};
 use crate::url::StoreUrl;
-use crate::migrate;
 
 /// A metadata store. Cheap to share between threads; every call is one transaction.
 #[derive(Debug)]
@@ -75,6 +75,11 @@ impl Store {
     /// Answers whether the database can be reached now.
     pub fn ping(&self) -> Result<()> {
         self.backend.ping()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
     }
 
     /// Begins a transaction, runs `work` in it and commits; begins again when the database says

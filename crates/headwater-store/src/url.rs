@@ -67,9 +67,7 @@ impl StoreUrl {
     #[must_use]
     pub fn read_only(self) -> Self {
         match self {
-            Self::Sqlite(config) => {
-                Self::Sqlite(SqliteConfig { mode: SqliteMode::Read, ..config })
-            }
+            Self::Sqlite(config) => Self::Sqlite(SqliteConfig { mode: SqliteMode::Read, ..config }),
         }
     }
 

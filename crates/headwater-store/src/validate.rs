@@ -252,8 +252,9 @@ pub(crate) fn type_change<'p, T: NodeType>(
         .collect();
     if !added.is_empty() && !evolution.can_add_fields {
         let names: Vec<String> = added.iter().map(|(name, _)| format!("`{name}`")).collect();
-        return Err(exists(format!("{} is new", names.join(", ")))
-            .hint("set `can_add_fields` to add it"));
+        return Err(
+            exists(format!("{} is new", names.join(", "))).hint("set `can_add_fields` to add it")
+        );
     }
     for (name, data_type) in &added {
         property_type(put.name(), name, **data_type)?;
@@ -269,16 +270,12 @@ fn type_name(data_type: i32) -> &'static str {
 pub(crate) fn base_type<T: NodeType>(put: &T) -> Result<Option<&'static str>> {
     let Some(number) = put.base_type() else { return Ok(None) };
     match usize::try_from(number).ok().and_then(|at| T::KIND.base_types.get(at)) {
-        Some(&"") => Err(unimplemented(format!(
-            "the base type of type `{}` cannot be removed",
-            put.name()
-        ))
-        .hint("leave `base_type` out to keep it")),
+        Some(&"") => {
+            Err(unimplemented(format!("the base type of type `{}` cannot be removed", put.name()))
+                .hint("leave `base_type` out to keep it"))
+        }
         Some(base) => Ok(Some(base)),
-        None => Err(invalid(format!(
-            "base_type {number} of type `{}` does not exist",
-            put.name()
-        ))),
+        None => Err(invalid(format!("base_type {number} of type `{}` does not exist", put.name()))),
     }
 }
 
@@ -314,9 +311,8 @@ impl<'m> Mask<'m> {
     pub(crate) fn covers(&self, map: &str, property: &str) -> bool {
         self.is_everything()
             || self.0.iter().any(|path| {
-                path.strip_prefix(map).is_some_and(|rest| {
-                    rest.is_empty() || rest.strip_prefix('.') == Some(property)
-                })
+                path.strip_prefix(map)
+                    .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.') == Some(property))
             })
     }
 }
@@ -412,10 +408,9 @@ pub(crate) fn event(event: &Event) -> Result<()> {
     match event.r#type.map(event::Type::try_from) {
         None | Some(Ok(event::Type::Unknown)) => Err(invalid("the event has no type")),
         Some(Ok(_)) => Ok(()),
-        Some(Err(_)) => Err(invalid(format!(
-            "event type {} does not exist",
-            event.r#type.unwrap_or_default()
-        ))),
+        Some(Err(_)) => {
+            Err(invalid(format!("event type {} does not exist", event.r#type.unwrap_or_default())))
+        }
     }
 }
 

@@ -166,11 +166,8 @@ impl SqliteTx<'_> {
         run: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let config = &self.backend.config;
-        let mut prepared = self
-            .connection
-            .get()
-            .prepare_cached(text)
-            .map_err(|e| classify(e, config))?;
+        let mut prepared =
+            self.connection.get().prepare_cached(text).map_err(|e| classify(e, config))?;
         bind(&mut prepared, values)
             .and_then(|()| run(&mut prepared))
             .map_err(|e| classify(e, config))
@@ -236,10 +233,7 @@ impl Tx for SqliteTx<'_> {
         if self.access == Access::Write {
             self.backend.check_file()?;
         }
-        self.connection
-            .get()
-            .execute_batch("COMMIT")
-            .map_err(|e| classify(e, &self.backend.config))
+        self.connection.get().execute_batch("COMMIT").map_err(|e| classify(e, &self.backend.config))
     }
 }
 
@@ -348,9 +342,7 @@ fn connect(config: &SqliteConfig) -> Result<Connection> {
     let mode = match config.mode {
         SqliteMode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         SqliteMode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        SqliteMode::Create => {
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
-        }
+        SqliteMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match &config.path {
@@ -380,7 +372,10 @@ fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|e| classify(e, config))?;
     if mode != "wal" {
-        tracing::warn!(mode, "the file system does not support a write-ahead log; writes block reads");
+        tracing::warn!(
+            mode,
+            "the file system does not support a write-ahead log; writes block reads"
+        );
     }
     Ok(())
 }
@@ -437,7 +432,9 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
         Some((ffi::ErrorCode::DatabaseCorrupt, _)) => (
             ErrorKind::DataLoss,
             format!("{file} is damaged"),
-            Some("restore it from a backup, or rescue what can be read with `sqlite3 FILE .recover`"),
+            Some(
+                "restore it from a backup, or rescue what can be read with `sqlite3 FILE .recover`",
+            ),
         ),
         Some((ffi::ErrorCode::NotADatabase, _)) => (
             ErrorKind::FailedPrecondition,
@@ -447,7 +444,9 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
         Some((ffi::ErrorCode::ReadOnly, _)) => (
             ErrorKind::FailedPrecondition,
             format!("{file} cannot be written"),
-            Some("change the permissions of the file and its folder, or open it with `--read-only`"),
+            Some(
+                "change the permissions of the file and its folder, or open it with `--read-only`",
+            ),
         ),
         Some((ffi::ErrorCode::CannotOpen | ffi::ErrorCode::PermissionDenied, _)) => (
             ErrorKind::Unavailable,

@@ -52,7 +52,7 @@ fn exists_already(error: Error, events: &[Event]) -> Error {
     }
     let message = match error.row().and_then(|row| events.get(row)) {
         Some(event) => format!(
-            "execution {} has a {} event with artifact {} already",
+            "execution {} has an event of type {} with artifact {} already",
             event.execution_id(),
             event.r#type().as_str_name(),
             event.artifact_id()

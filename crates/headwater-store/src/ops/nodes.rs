@@ -67,9 +67,7 @@ fn run_length<N: Node>(nodes: &[N]) -> usize {
 
 /// Splits off what follows the first element that is refused. The elements before it are still
 /// written, because the database may refuse one of them, and the caller hears of the first.
-fn until_refused<T>(
-    checked: impl Iterator<Item = Result<T>>,
-) -> (Vec<T>, Result<()>) {
+fn until_refused<T>(checked: impl Iterator<Item = Result<T>>) -> (Vec<T>, Result<()>) {
     let mut accepted = Vec::new();
     for element in checked {
         match element {
@@ -134,9 +132,8 @@ pub(crate) fn check_type_and_properties<N: Node>(
     node: &N,
     known: &mut KnownTypes,
 ) -> Result<()> {
-    let type_id = node
-        .type_id()
-        .ok_or_else(|| invalid(format!("the {} has no type_id", N::KIND.noun)))?;
+    let type_id =
+        node.type_id().ok_or_else(|| invalid(format!("the {} has no type_id", N::KIND.noun)))?;
     check_properties(session, node, type_id, known, &Mask(&[]))
 }
 
@@ -149,8 +146,7 @@ fn check_properties<N: Node>(
     known: &mut KnownTypes,
     mask: &Mask<'_>,
 ) -> Result<()> {
-    let missing =
-        || not_found(format!("there is no {} type with id {type_id}", N::KIND.noun));
+    let missing = || not_found(format!("there is no {} type with id {type_id}", N::KIND.noun));
     let first = known.get(&type_id).ok_or_else(missing)?;
     if validate::properties(node, first, mask)?.is_some() {
         return Ok(());
@@ -171,8 +167,7 @@ fn exists_already<N: Node>(error: Error, nodes: &[N], kind: ErrorKind) -> Error 
     let noun = N::KIND.noun;
     let node = error.row().and_then(|row| nodes.get(row));
     let name = node.and_then(Node::name).map(|name| format!("the name `{name}` in its type"));
-    let external_id =
-        node.and_then(Node::external_id).map(|id| format!("the external_id `{id}`"));
+    let external_id = node.and_then(Node::external_id).map(|id| format!("the external_id `{id}`"));
     let what = match (name, external_id) {
         (Some(name), Some(id)) => format!("{name} or {id}"),
         (Some(one), None) | (None, Some(one)) => one,
@@ -197,11 +192,7 @@ struct PropertyChange<'n> {
     written: Vec<(&'n String, &'n headwater_proto::ml_metadata::Value)>,
 }
 
-fn update<N: Node>(
-    session: &mut Session<'_>,
-    nodes: &[N],
-    options: &PutOptions<'_>,
-) -> Result<()> {
+fn update<N: Node>(session: &mut Session<'_>, nodes: &[N], options: &PutOptions<'_>) -> Result<()> {
     let ids: Vec<i64> = nodes.iter().filter_map(Node::id).collect();
     let stored: HashMap<i64, N> = get_by_ids::<N>(session, &ids)?
         .into_iter()
@@ -235,9 +226,8 @@ fn check_update<'n, N: Node>(
 ) -> Result<Change<'n, N>> {
     let noun = N::KIND.noun;
     let id = node.id().unwrap_or_default();
-    let stored = stored
-        .get(&id)
-        .ok_or_else(|| invalid(format!("there is no {noun} with id {id}")))?;
+    let stored =
+        stored.get(&id).ok_or_else(|| invalid(format!("there is no {noun} with id {id}")))?;
     if options.abort_if_changed && node.update_time() != stored.update_time() {
         return Err(Error::new(
             ErrorKind::FailedPrecondition,
@@ -419,10 +409,7 @@ pub(crate) fn get_linked<N: Node>(
 }
 
 /// Which of these ids exist.
-pub(crate) fn existing<N: Node>(
-    session: &mut Session<'_>,
-    ids: &[i64],
-) -> Result<HashSet<i64>> {
+pub(crate) fn existing<N: Node>(session: &mut Session<'_>, ids: &[i64]) -> Result<HashSet<i64>> {
     let mut found = HashSet::new();
     if ids.is_empty() {
         return Ok(found);
@@ -497,48 +484,45 @@ fn is_empty<N: Node>(session: &mut Session<'_>, scope: Scope) -> Result<bool> {
     Ok(empty)
 }
 
-/// Reads a page in chunks. A page that would not fit into an answer ends early, with a token for
-/// the rest; everything, asked for without options, has no token and is refused instead.
+/// Reads a page. One that would not fit into an answer ends early, with a token for the rest;
+/// everything, asked for without options, has no token and is refused instead.
 fn list_page<N: Node>(
     session: &mut Session<'_>,
     mut page: Page,
     scope: Scope,
 ) -> Result<Listed<N>> {
-    let paged = page.size != usize::MAX;
-    let mut listed: Vec<N> = Vec::new();
+    let size = page.size.min(PAGE_NODES_MAX);
+    let mut heads = Vec::new();
+    session.query_built(&page.statement::<N>(scope, size + 1), &mut |row| {
+        heads.push(rows::node::<N>(row)?);
+        Ok(())
+    })?;
+    let mut more = heads.len() > size;
+    heads.truncate(size);
+    let mut nodes = Vec::with_capacity(heads.len());
     let mut bytes = 0;
-    loop {
-        let want = (page.size - listed.len()).min(READ_CHUNK);
-        let statement = page.statement::<N>(scope, want + 1);
-        let mut chunk = Vec::new();
-        session.query_built(&statement, &mut |row| {
-            chunk.push(rows::node::<N>(row)?);
-            Ok(())
-        })?;
-        let mut more = chunk.len() > want;
-        chunk.truncate(want);
-        complete(session, &mut chunk)?;
+    'page: for chunk in heads.chunks_mut(READ_CHUNK) {
+        complete(session, chunk)?;
         for node in chunk {
             bytes += node.encoded_len();
             if bytes > PAGE_BYTES_MAX {
-                if !paged || listed.is_empty() {
-                    check_size("answer", MESSAGE_BYTES_MAX + 1)?;
-                }
-                return Ok(Listed { nodes: listed, next_page_token: page.token() });
+                more = true;
+                break 'page;
             }
-            page.advance(&node);
-            listed.push(node);
-        }
-        more &= !listed.is_empty();
-        if !more || listed.len() == page.size {
-            let next_page_token = if more { page.token() } else { None };
-            return Ok(Listed { nodes: listed, next_page_token });
+            page.advance(node);
+            nodes.push(std::mem::take(node));
         }
     }
+    if more && (page.is_everything() || nodes.is_empty()) {
+        check_size("answer", MESSAGE_BYTES_MAX + 1)?;
+    }
+    Ok(Listed { nodes, next_page_token: page.token().filter(|_| more) })
 }
 
 /// Leaves room for the token and the framing of the nodes.
 const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - MESSAGE_BYTES_MAX / 16;
+/// More nodes than this do not fit into an answer, however small they are.
+const PAGE_NODES_MAX: usize = PAGE_BYTES_MAX / 24;
 
 fn select<N: Node>(
     session: &mut Session<'_>,
@@ -581,9 +565,9 @@ fn complete<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
         let mut positions = HashMap::with_capacity(chunk.len());
         for (at, node) in chunk.iter_mut().enumerate() {
             let type_id = node.type_id().unwrap_or_default();
-            let known = known.get(&type_id).ok_or_else(|| {
-                data_loss(format!("{} type {type_id} is missing", N::KIND.noun))
-            })?;
+            let known = known
+                .get(&type_id)
+                .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
             node.set_type_name(known.name.clone());
             positions.insert(node.id().unwrap_or_default(), at);
         }

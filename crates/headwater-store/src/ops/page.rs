@@ -94,14 +94,18 @@ impl Page {
         Ok(page)
     }
 
+    /// Whether the request has no options, and so cannot go on where an answer ended.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.size == usize::MAX
+    }
+
     fn decode_token(&self, token: &str) -> Result<Position> {
         let malformed = || {
             invalid("next_page_token is not one that this store gave out")
                 .hint("send the token of the last answer as it was, or none for the first page")
         };
         let bytes = TOKEN.decode(token).map_err(|_| malformed())?;
-        let token =
-            ListOperationNextPageToken::decode(&bytes[..]).map_err(|_| malformed())?;
+        let token = ListOperationNextPageToken::decode(&bytes[..]).map_err(|_| malformed())?;
         let (Some(id), Some(field)) = (token.id_offset, token.field_offset) else {
             return Err(malformed());
         };
@@ -132,6 +136,21 @@ impl Page {
             OrderBy::UpdateTime => node.update_time(),
         };
         Position { field, id }
+    }
+
+    /// A first page in each order, for the golden file.
+    #[cfg(test)]
+    pub(crate) fn every_order() -> Vec<Self> {
+        let orders = [OrderBy::Id, OrderBy::CreateTime, OrderBy::UpdateTime];
+        let both = |order_by| {
+            [true, false].map(|ascending| Self { size: 20, order_by, ascending, after: None })
+        };
+        orders.into_iter().flat_map(both).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_ascending(&self) -> bool {
+        self.ascending
     }
 
     /// Moves on to what follows `node`.
@@ -218,11 +237,8 @@ mod tests {
     #[test]
     fn a_token_says_where_the_page_ended_and_in_which_order() {
         let mut page = Page::parse(&options(Field::CreateTime, false, None)).expect("a page");
-        let node = Artifact {
-            id: Some(7),
-            create_time_since_epoch: Some(99),
-            ..Artifact::default()
-        };
+        let node =
+            Artifact { id: Some(7), create_time_since_epoch: Some(99), ..Artifact::default() };
         page.advance(&node);
         let next = Page::parse(&options(Field::CreateTime, false, page.token())).expect("a page");
         assert_eq!(next.after, Some(Position { field: 99, id: 7 }));

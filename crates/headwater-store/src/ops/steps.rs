@@ -22,18 +22,15 @@ pub(crate) fn put_execution(
 ) -> Result<PutExecutionResponse> {
     let options = request.options.unwrap_or_default();
     let pairs = &request.artifact_event_pairs;
-    let artifacts: Vec<Artifact> =
-        pairs.iter().filter_map(|pair| pair.artifact.clone()).collect();
+    let artifacts: Vec<Artifact> = pairs.iter().filter_map(|pair| pair.artifact.clone()).collect();
     let put = put_artifacts(
         session,
         artifacts,
         options.reuse_artifact_if_already_exist_by_external_id(),
     )?;
 
-    let force = PutOptions {
-        force_update_time: options.force_update_time(),
-        ..PutOptions::default()
-    };
+    let force =
+        PutOptions { force_update_time: options.force_update_time(), ..PutOptions::default() };
     let execution_id = nodes::put(session, request.execution.as_slice(), &force)?;
     let execution_id =
         *execution_id.first().ok_or_else(|| internal("the execution was not put"))?;
@@ -137,10 +134,8 @@ fn put_pair_events(
                 named
             }
             (None, None) => {
-                return Err(invalid(format!(
-                    "artifact_event_pairs[{at}] names no artifact"
-                ))
-                .hint("set the artifact of the pair or the artifact_id of the event"));
+                return Err(invalid(format!("artifact_event_pairs[{at}] names no artifact"))
+                    .hint("set the artifact of the pair or the artifact_id of the event"));
             }
         };
         artifact_ids.push(artifact_id);
@@ -250,9 +245,7 @@ pub(crate) fn put_lineage_subgraph(
 fn check_nodes<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<()> {
     let type_ids = distinct(nodes.iter().filter_map(Node::type_id).collect());
     let mut known = types::known::<N::Type>(session, &type_ids)?;
-    nodes
-        .iter()
-        .try_for_each(|node| nodes::check_type_and_properties(session, node, &mut known))
+    nodes.iter().try_for_each(|node| nodes::check_type_and_properties(session, node, &mut known))
 }
 
 fn put_edge_events(

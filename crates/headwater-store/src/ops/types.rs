@@ -217,12 +217,7 @@ fn set_base_type<T: NodeType>(session: &mut Session<'_>, put: &T, id: i64) -> Re
 }
 
 /// Whether `to` is `from` or one of its ancestors, by a query that walks up.
-pub(crate) fn reaches(
-    session: &mut Session<'_>,
-    query: Query,
-    from: i64,
-    to: i64,
-) -> Result<bool> {
+pub(crate) fn reaches(session: &mut Session<'_>, query: Query, from: i64, to: i64) -> Result<bool> {
     let mut found = false;
     session.query(query, vec![from.into(), to.into()], &mut |_| {
         found = true;
@@ -248,9 +243,10 @@ pub(crate) fn get<T: NodeType>(
     version: &str,
 ) -> Result<Option<T>> {
     let Some(found) = find::<T>(session, name, version)? else {
-        let version = if version.is_empty() { String::new() } else { format!(" `{version}`") };
         let noun = T::KIND.noun;
-        return Err(not_found(format!("there is no {noun} type `{name}`{version}")));
+        let of_version =
+            if version.is_empty() { String::new() } else { format!(" of version `{version}`") };
+        return Err(not_found(format!("there is no {noun} type `{name}`{of_version}")));
     };
     let mut types = vec![found];
     read_properties(session, &mut types)?;
@@ -370,11 +366,7 @@ fn select_heads<T: NodeType>(
     Ok(types)
 }
 
-fn select<T: NodeType>(
-    session: &mut Session<'_>,
-    query: Query,
-    list: Value<'_>,
-) -> Result<Vec<T>> {
+fn select<T: NodeType>(session: &mut Session<'_>, query: Query, list: Value<'_>) -> Result<Vec<T>> {
     let mut types = select_heads(session, query, list)?;
     read_properties(session, &mut types)?;
     Ok(types)

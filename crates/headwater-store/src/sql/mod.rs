@@ -5,6 +5,8 @@
 
 pub(crate) mod build;
 pub(crate) mod dialect;
+#[cfg(test)]
+mod golden;
 pub(crate) mod queries;
 
 pub(crate) use dialect::Dialect;

@@ -1,0 +1,193 @@
+//! What only a file has: another process, another program, damage, a disk that is full.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use headwater_proto::ml_metadata::{
+    Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsRequest, PutArtifactTypeRequest,
+    PutArtifactsRequest,
+};
+use headwater_store::{Error, ErrorKind, Store, StoreUrl};
+
+use crate::conformance::{artifact, properties, text};
+
+fn open(path: &Path) -> Result<Store, Error> {
+    Store::open(&StoreUrl::file(path))
+}
+
+fn refused(path: &Path, kind: ErrorKind) -> Error {
+    let error = open(path).expect_err("must be refused");
+    assert_eq!(error.kind(), kind, "{error}");
+    error
+}
+
+fn put_type(store: &Store, name: &str) -> Result<i64, Error> {
+    let artifact_type = ArtifactType { name: Some(name.to_owned()), ..ArtifactType::default() };
+    let artifact_type = Some(artifact_type);
+    store
+        .call(&PutArtifactTypeRequest { artifact_type, ..Default::default() })
+        .map(|put| put.type_id())
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("store.db")
+    }
+
+    /// A store that was made, used and closed, and then treated with SQL.
+    fn treated(sql: &str) -> Self {
+        let folder = Self::new();
+        put_type(&open(&folder.path()).unwrap(), "A").unwrap();
+        let connection = rusqlite::Connection::open(folder.path()).unwrap();
+        connection.execute_batch(sql).unwrap();
+        folder
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_when_opened_again() {
+    let folder = Folder::new();
+    let id = put_type(&open(&folder.path()).unwrap(), "A").unwrap();
+    let store = open(&folder.path()).unwrap();
+    assert_eq!(put_type(&store, "A").unwrap(), id);
+}
+
+#[test]
+fn another_schema_version_is_refused_with_both_versions() {
+    for (version, words) in [(9, "later release"), (11, "newer release")] {
+        let folder = Folder::treated(&format!("UPDATE MLMDEnv SET schema_version = {version}"));
+        let error = refused(&folder.path(), ErrorKind::FailedPrecondition).to_string();
+        assert!(error.contains(&version.to_string()) && error.contains("10"), "{error}");
+        assert!(error.contains(words), "{error}");
+    }
+    let folder = Folder::treated("DROP TABLE MLMDEnv; DROP TABLE Context");
+    refused(&folder.path(), ErrorKind::FailedPrecondition);
+}
+
+#[test]
+fn a_half_made_store_is_refused() {
+    let error = refused(&Folder::treated("DROP TABLE Event").path(), ErrorKind::Aborted);
+    assert!(error.message().contains("Event"), "{error}");
+    refused(&Folder::treated("DELETE FROM MLMDEnv").path(), ErrorKind::Aborted);
+    let twice = Folder::treated("INSERT INTO MLMDEnv VALUES (11)");
+    refused(&twice.path(), ErrorKind::DataLoss);
+}
+
+#[test]
+fn a_store_is_made_beside_the_tables_of_others() {
+    let folder = Folder::new();
+    let connection = rusqlite::Connection::open(folder.path()).unwrap();
+    connection.execute_batch("CREATE TABLE mine (x); INSERT INTO mine VALUES (1)").unwrap();
+    put_type(&open(&folder.path()).unwrap(), "A").unwrap();
+    let left: i64 = connection.query_row("SELECT x FROM mine", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    fs::write(folder.path(), "a text, long enough to be read as a header").unwrap();
+    refused(&folder.path(), ErrorKind::FailedPrecondition);
+    let text = fs::read_to_string(folder.path()).unwrap();
+    assert_eq!(text, "a text, long enough to be read as a header");
+    refused(folder.0.path(), ErrorKind::FailedPrecondition);
+    refused(&folder.0.path().join("no/such/folder.db"), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_damaged_file_is_data_loss() {
+    let folder = Folder::new();
+    put_type(&open(&folder.path()).unwrap(), "A").unwrap();
+    let mut bytes = fs::read(folder.path()).unwrap();
+    bytes[100..8192].fill(0xa5);
+    fs::write(folder.path(), bytes).unwrap();
+    refused(&folder.path(), ErrorKind::DataLoss);
+}
+
+#[test]
+fn read_only_reads_and_refuses_to_write() {
+    let folder = Folder::new();
+    let url = StoreUrl::file(folder.path()).read_only();
+    assert_eq!(Store::open(&url).expect_err("no file").kind(), ErrorKind::NotFound);
+    put_type(&open(&folder.path()).unwrap(), "A").unwrap();
+    let store = Store::open(&url).unwrap();
+    let types = store.call(&GetArtifactTypesRequest::default()).unwrap().artifact_types;
+    assert_eq!(types.len(), 1);
+    let error = put_type(&store, "B").expect_err("read only");
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition, "{error}");
+}
+
+#[test]
+fn a_file_that_is_deleted_or_replaced_is_noticed() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    put_type(&store, "A").unwrap();
+    let aside = folder.0.path().join("aside.db");
+    fs::rename(folder.path(), &aside).unwrap();
+    let unavailable = |what: &str| {
+        let error = put_type(&store, "B").expect_err("into the void");
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().contains(what), "{error}");
+        let error = store.call(&GetArtifactTypesRequest::default()).expect_err("from the void");
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    };
+    unavailable("deleted");
+    fs::copy(&aside, folder.path()).unwrap();
+    unavailable("replaced");
+    fs::rename(&aside, folder.path()).unwrap();
+    put_type(&store, "B").unwrap();
+}
+
+/// A disk of 2 MiB, gone when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts the disk, which takes root. Elsewhere the test is passed over aloud, except where
+    /// `HEADWATER_TEST_REQUIRED` is set.
+    fn mount(at: PathBuf) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+            .arg(&at)
+            .status()
+            .is_ok_and(|status| status.success());
+        assert!(mounted || env::var_os("HEADWATER_TEST_REQUIRED").is_none(), "cannot mount");
+        if !mounted {
+            eprintln!("SKIPPED: a small disk cannot be mounted without root");
+        }
+        mounted.then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_answered_once_and_the_store_goes_on() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(folder.0.path().join("disk")) else { return };
+    let store = open(&disk.0.join("store.db")).unwrap();
+    let type_id = put_type(&store, "A").unwrap();
+    let put = |bytes: usize| {
+        let custom_properties = properties([("x", text(&"x".repeat(bytes)))]);
+        let artifacts = vec![Artifact { custom_properties, ..artifact(type_id) }];
+        store.call(&PutArtifactsRequest { artifacts, ..Default::default() })
+    };
+    put(10).unwrap();
+    let error = put(4 << 20).expect_err("4 MiB on a disk of 2");
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+    put(10).unwrap();
+    let listed = store.call(&GetArtifactsRequest::default()).unwrap().artifacts;
+    assert_eq!(listed.len(), 2);
+    drop(store);
+}
