@@ -17,7 +17,8 @@ use headwater_store::StoreUrl;
 pub(crate) struct Cli {
     /// Where the store is: `sqlite:PATH`, made if there is none, or `sqlite::memory:`
     /// [default: sqlite:./headwater.db]
-    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL", value_parser = store_url())]
+    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL",
+          value_parser = store_url())]
     pub(crate) store: Option<StoreUrl>,
 
     /// Open the store to read only; calls that write answer FAILED_PRECONDITION

@@ -1,6 +1,6 @@
 //! Serving: one port for everything, readiness that follows the database, a drain at the end.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use axum::routing::get;
 use headwater_proto::DESCRIPTOR_SET;
 use headwater_store::Store;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
@@ -84,10 +84,11 @@ async fn serve(
         .add_service(reflection)
         .add_service(reflection_v1alpha);
 
+    let mut signals = StopSignals::catch()?;
     announce(settings, address)?;
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let stop = async move {
-        stop_signal().await;
+        signals.received().await;
         tracing::info!("stopping: waiting for the calls in flight");
         probe.abort();
         report(&reporter, false).await;
@@ -126,7 +127,7 @@ fn server(settings: &ServeSettings) -> Result<Server, Failure> {
 
 async fn listen(address: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|e| {
-        let hint = if e.kind() == std::io::ErrorKind::AddrInUse {
+        let hint = if e.kind() == io::ErrorKind::AddrInUse {
             "stop what listens there, or choose another port with `--listen`"
         } else {
             "`--listen` takes an address and a port of this machine, as in 127.0.0.1:8080"
@@ -138,28 +139,35 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
 /// Says on stdout, once, that calls are taken from now on: for people, and for scripts that
 /// started the server on port 0.
 fn announce(settings: &ServeSettings, address: SocketAddr) -> Result<(), Failure> {
-    let mut out = std::io::stdout();
+    let mut out = io::stdout();
     writeln!(out, "headwater ready on {address}, storing in {}", settings.store)?;
     out.flush()?;
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "there is no authentication: whoever reaches this address can read and write");
+        tracing::warn!(%address, "no authentication: whoever reaches this address may write");
     }
     Ok(())
 }
 
-async fn stop_signal() {
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(error) => {
-                tracing::error!(%error, "SIGTERM cannot be caught");
-                std::future::pending::<()>().await;
-            }
+/// Catches SIGTERM and SIGINT from the moment it is made, so that none is missed once the server
+/// has said that it is ready.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }
 

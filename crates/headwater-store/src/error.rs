@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::url::StoreUrl;
+
 /// `Result` with the store's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -135,6 +137,13 @@ impl Error {
     /// The element of a batch at which the database refused, if it said so.
     pub(crate) fn row(&self) -> Option<usize> {
         self.row
+    }
+
+    /// Says which store the error is about, where the words do not.
+    #[must_use]
+    pub(crate) fn of_store(mut self, url: &StoreUrl) -> Self {
+        self.message = format!("cannot open `{url}`: {}", self.message);
+        self
     }
 
     /// Gives a database error the words of the operation it happened in.

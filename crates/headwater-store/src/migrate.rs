@@ -55,12 +55,15 @@ enum Found {
 /// Makes the store where there is none, and completes one that MLMD made. Several processes may
 /// do this at once: the first one does it, the others find it done.
 pub(crate) fn prepare(store: &Store, read_only: bool) -> Result<()> {
-    match store.transact(Access::Read, None, inspect)? {
+    let found = store.transact(Access::Read, None, inspect)?;
+    if read_only && matches!(found, Found::Nothing) {
+        let message = "the database holds no metadata store";
+        return Err(Error::new(ErrorKind::FailedPrecondition, message)
+            .hint("open it for writing once to make one"));
+    }
+    store.settle()?;
+    match found {
         Found::Store { complete } if complete || read_only => Ok(()),
-        Found::Nothing if read_only => {
-            Err(Error::new(ErrorKind::FailedPrecondition, "the database holds no metadata store")
-                .hint("open it for writing once to make one"))
-        }
         _ => store.transact(Access::Write, None, |session| {
             if matches!(inspect(session)?, Found::Nothing) {
                 session.script(|dialect| dialect.schema)?;

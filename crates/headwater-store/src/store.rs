@@ -50,7 +50,7 @@ impl Store {
             StoreUrl::Sqlite(config) => Box::new(Sqlite::open(config.clone())?),
         };
         let store = Self { backend, types: TypeCache::default(), observer: None };
-        migrate::prepare(&store, url.is_read_only())?;
+        migrate::prepare(&store, url.is_read_only()).map_err(|error| error.of_store(url))?;
         Ok(store)
     }
 
@@ -75,6 +75,11 @@ impl Store {
     /// Answers whether the database can be reached now.
     pub fn ping(&self) -> Result<()> {
         self.backend.ping()
+    }
+
+    /// Makes the backend's lasting settings.
+    pub(crate) fn settle(&self) -> Result<()> {
+        self.backend.settle()
     }
 
     #[cfg(test)]

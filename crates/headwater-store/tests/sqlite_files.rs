@@ -159,6 +159,7 @@ impl SmallDisk {
             .status()
             .is_ok_and(|status| status.success());
         assert!(mounted || env::var_os("HEADWATER_TEST_REQUIRED").is_none(), "cannot mount");
+        #[allow(clippy::print_stderr)]
         if !mounted {
             eprintln!("SKIPPED: a small disk cannot be mounted without root");
         }

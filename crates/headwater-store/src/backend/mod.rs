@@ -102,6 +102,10 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// How this database differs from the others.
     fn dialect(&self) -> &'static Dialect;
 
+    /// Makes lasting settings, once the database is known to be a store of ours or empty. Until
+    /// then nothing in it is touched.
+    fn settle(&self) -> Result<()>;
+
     /// Takes a connection and opens a transaction. A writer waits here for its turn.
     fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>>;
 

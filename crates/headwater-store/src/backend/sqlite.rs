@@ -57,9 +57,6 @@ impl Sqlite {
     /// Opens the database. Every failure names the file and the way out.
     pub(crate) fn open(config: SqliteConfig) -> Result<Self> {
         let writer = connect(&config)?;
-        if config.mode != SqliteMode::Read && config.path.is_some() {
-            make_durable(&writer, &config)?;
-        }
         let identity = config.path.as_deref().and_then(|path| FileIdentity::of(path).ok());
         Ok(Self { config, identity, writer: FairMutex::new(writer), readers: Readers::default() })
     }
@@ -95,8 +92,32 @@ impl Backend for Sqlite {
         &DIALECT
     }
 
+    /// Turns the write-ahead log on: readers and the writer do not wait for each other, and a
+    /// crash at any moment keeps every commit.
+    fn settle(&self) -> Result<()> {
+        if self.config.mode == SqliteMode::Read || self.config.path.is_none() {
+            return Ok(());
+        }
+        let mode: String = self
+            .writer
+            .lock()
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(|e| classify(e, &self.config))?;
+        if mode != "wal" {
+            tracing::warn!(mode, "the file system has no write-ahead log; writes block reads");
+        }
+        Ok(())
+    }
+
     fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>> {
         self.check_file()?;
+        if access == Access::Write && self.config.mode == SqliteMode::Read {
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                "the store is open to read only",
+            )
+            .hint("open it without `--read-only` to write"));
+        }
         // A store in memory has one connection: SQLite shares no memory between two without
         // locking whole tables.
         let connection = if access == Access::Write || self.config.path.is_none() {
@@ -363,21 +384,6 @@ fn connect(config: &SqliteConfig) -> Result<Connection> {
     })();
     prepared.map_err(|e| classify(e, config))?;
     Ok(connection)
-}
-
-/// Write-ahead log: readers and the writer do not wait for each other, and a crash at any moment
-/// keeps every commit.
-fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
-    let mode: String = connection
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(|e| classify(e, config))?;
-    if mode != "wal" {
-        tracing::warn!(
-            mode,
-            "the file system does not support a write-ahead log; writes block reads"
-        );
-    }
-    Ok(())
 }
 
 /// Names what SQLite would only call "unable to open database file".

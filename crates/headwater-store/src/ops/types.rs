@@ -289,7 +289,7 @@ pub(crate) fn get_by_ids<T: NodeType>(session: &mut Session<'_>, ids: &[i64]) ->
     Ok(ids.iter().filter_map(|id| by_id.get(id).map(|found| (*found).clone())).collect())
 }
 
-/// The types with these external ids, without base types; `NOT_FOUND` when there is none.
+/// The types with these external ids, without base types and struct types; `NOT_FOUND` when there is none.
 pub(crate) fn get_by_external_ids<T: NodeType>(
     session: &mut Session<'_>,
     external_ids: &[String],
@@ -299,11 +299,13 @@ pub(crate) fn get_by_external_ids<T: NodeType>(
     }
     validate::external_ids(external_ids)?;
     let list = Value::Texts(external_ids.iter().map(String::as_str).collect());
-    let types = select::<T>(session, TYPE_SELECT_BY_EXTERNAL_IDS, list)?;
+    let mut types = select::<T>(session, TYPE_SELECT_BY_EXTERNAL_IDS, list)?;
     if types.is_empty() {
         let noun = T::KIND.noun;
         return Err(not_found(format!("no {noun} type has one of these external ids")));
     }
+    // MLMD leaves the struct types out of this one answer.
+    types.iter_mut().for_each(|found| found.set_struct_types([None, None]));
     Ok(types)
 }
 
