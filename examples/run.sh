@@ -11,6 +11,8 @@
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/client_env.sh
+source "$repo/scripts/client_env.sh"
 venv=$repo/.venv/examples
 out=$repo/examples/out
 log=$out/server.log
@@ -20,16 +22,6 @@ store=${STORE:-sqlite:$repo/headwater.db}
 once=no
 server=
 serving=no
-
-say() { printf '\n==> %s\n' "$*"; }
-
-# The first argument is the error, the others are what to do about it.
-fail() {
-    printf '\nerror: %s\n' "$1" >&2
-    shift
-    if [ $# -gt 0 ]; then printf '  %s\n' "$@" >&2; fi
-    exit 1
-}
 
 # SIGTERM lets the server finish the calls in flight; it is killed only if it does not end by then.
 stop_server() {
@@ -50,75 +42,6 @@ interrupted() {
     [ "$serving" = yes ] || exit 130
     say "Stopping the server"
     exit 0
-}
-
-# Prints why a Python will not do, or nothing.
-objection() {
-    "$1" - 2>/dev/null <<'PYTHON' || echo "does not run"
-import platform, sys
-if platform.python_implementation() != "CPython" or not (3, 9) <= sys.version_info[:2] <= (3, 11):
-    print("is " + platform.python_implementation() + " " + platform.python_version())
-else:
-    try:
-        import ensurepip, venv
-    except ImportError:
-        print("lacks the module venv")
-PYTHON
-}
-
-find_python() {
-    local candidate reason
-    local -a rejected=() candidates=()
-    # What the user names comes first; a pyenv that is not on the PATH last.
-    if [ -n "${PYTHON:-}" ]; then candidates+=("$PYTHON"); fi
-    candidates+=(python3.11 python3.10 python3.9 python3)
-    for candidate in "$HOME"/.pyenv/versions/3.{11,10,9}{,.*}/bin/python; do
-        if [ -x "$candidate" ]; then candidates+=("$candidate"); fi
-    done
-    for candidate in "${candidates[@]}"; do
-        if ! command -v "$candidate" >/dev/null; then
-            if [ "$candidate" = "${PYTHON:-}" ]; then rejected+=("$candidate is not there"); fi
-            continue
-        fi
-        reason=$(objection "$candidate")
-        if [ -z "$reason" ]; then
-            python=$(command -v "$candidate")
-            return
-        fi
-        rejected+=("$candidate $reason")
-    done
-    fail "the ml-metadata client needs CPython 3.9, 3.10 or 3.11 with the module venv" \
-        "Debian, Ubuntu:  sudo apt install python3.11 python3.11-venv" \
-        "pyenv:           pyenv install 3.11" \
-        "or name one:     PYTHON=/path/to/python3.11 bash examples/run.sh" \
-        ${rejected[@]+"${rejected[@]/#/found, but no use: }"}
-}
-
-check_tools() {
-    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
-        PATH=$HOME/.cargo/bin:$PATH
-    fi
-    command -v cargo >/dev/null || fail "cargo, the build tool of Rust, is not installed" \
-        "Get it from https://rustup.rs, open a new terminal, and run this again."
-    command -v cc >/dev/null || fail "there is no C compiler (cc); Rust links with it" \
-        "Debian, Ubuntu:  sudo apt install build-essential" \
-        "macOS:           xcode-select --install"
-    find_python
-}
-
-# Installs again only when requirements.txt or the Python has changed.
-install_client() {
-    local stamp=$venv/installed wanted
-    wanted=$("$python" --version && cat "$repo/examples/requirements.txt")
-    if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
-    say "Installing the ml-metadata client and scikit-learn into .venv/examples (once)"
-    printf 'with %s, %s\n' "$python" "$("$python" --version)"
-    "$python" -m venv --clear "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        -r "$repo/examples/requirements.txt" || fail "pip could not install the requirements" \
-        "The ml-metadata client is released for Linux on x86-64 only; elsewhere, try a container." \
-        "On Linux x86-64, see pip's message above."
-    printf '%s\n' "$wanted" >"$stamp"
 }
 
 # Exits 0 if somebody accepts connections where the server is to listen.
@@ -202,8 +125,9 @@ if ! [[ $listen =~ ^.+:[1-9][0-9]*$ ]]; then fail "LISTEN=$listen is not HOST:PO
 trap stop_server EXIT
 trap interrupted HUP INT TERM
 
-check_tools
-install_client
+check_cargo
+find_python
+install_client "$venv" "$repo/examples/requirements.txt"
 say "Building Headwater (the first time takes some minutes)"
 (cd "$repo" && cargo build --release -p headwater-server --target-dir "$repo/target")
 say "Starting the server on $listen"

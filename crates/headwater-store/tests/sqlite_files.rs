@@ -5,8 +5,8 @@ use std::process::Command;
 use std::{env, fs};
 
 use headwater_proto::ml_metadata::{
-    Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsRequest, PutArtifactTypeRequest,
-    PutArtifactsRequest,
+    Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsByContextRequest,
+    GetArtifactsRequest, PutArtifactTypeRequest, PutArtifactsRequest, Value,
 };
 use headwater_store::{Error, ErrorKind, Store, StoreUrl};
 
@@ -143,6 +143,34 @@ fn a_file_that_is_deleted_or_replaced_is_noticed() {
     unavailable("replaced");
     fs::rename(&aside, folder.path()).unwrap();
     put_type(&store, "B").unwrap();
+}
+
+#[test]
+fn a_value_lost_by_a_downgrade_reads_as_unset() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    let type_id = put_type(&store, "A").unwrap();
+    let custom_properties = properties([("x", text("kept")), ("y", text("lost"))]);
+    let artifacts = vec![Artifact { custom_properties, ..artifact(type_id) }];
+    store.call(&PutArtifactsRequest { artifacts, ..Default::default() }).unwrap();
+    let connection = rusqlite::Connection::open(folder.path()).unwrap();
+    let lose = "UPDATE ArtifactProperty SET string_value = NULL WHERE name = 'y'";
+    connection.execute_batch(lose).unwrap();
+    let read = store.call(&GetArtifactsRequest::default()).unwrap().artifacts.remove(0);
+    assert_eq!(read.custom_properties["x"], text("kept"));
+    assert_eq!(read.custom_properties["y"], Value::default());
+}
+
+#[test]
+fn members_of_a_context_that_do_not_exist_are_passed_over() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    let connection = rusqlite::Connection::open(folder.path()).unwrap();
+    // MLMD writes such links when `PutExecution` has an empty pair and a context.
+    let dangle = "INSERT INTO Attribution (context_id, artifact_id) VALUES (1, -1)";
+    connection.execute_batch(dangle).unwrap();
+    let members = GetArtifactsByContextRequest { context_id: Some(1), ..Default::default() };
+    assert!(store.call(&members).unwrap().artifacts.is_empty());
 }
 
 /// A disk of 2 MiB, gone when dropped.

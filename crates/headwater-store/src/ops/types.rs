@@ -289,7 +289,8 @@ pub(crate) fn get_by_ids<T: NodeType>(session: &mut Session<'_>, ids: &[i64]) ->
     Ok(ids.iter().filter_map(|id| by_id.get(id).map(|found| (*found).clone())).collect())
 }
 
-/// The types with these external ids, without base types and struct types; `NOT_FOUND` when there is none.
+/// The types with these external ids, without base types and struct types. `NOT_FOUND` when there
+/// is none.
 pub(crate) fn get_by_external_ids<T: NodeType>(
     session: &mut Session<'_>,
     external_ids: &[String],
