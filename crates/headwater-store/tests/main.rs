@@ -2,6 +2,7 @@
 //!
 //! - `conformance`: named behaviours, each on every database.
 //! - `errors`: the words of errors, as a golden file.
+//! - `robustness`: bytes from anywhere.
 //! - `sqlite_files`: what only a file has: other processes, damage, full disks.
 //! - `tidy`: the mechanical half of STYLE.md.
 
@@ -9,5 +10,6 @@
 
 mod conformance;
 mod errors;
+mod robustness;
 mod sqlite_files;
 mod tidy;
