@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headwater_store::StoreUrl;
 
 /// An ML metadata and lineage store: every dataset, run, model, evaluation and deployment, and
 /// how each came from the others.
@@ -17,9 +15,8 @@ use headwater_store::StoreUrl;
 pub(crate) struct Cli {
     /// Where the store is: `sqlite:PATH`, made if there is none, or `sqlite::memory:`
     /// [default: sqlite:./headwater.db]
-    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL",
-          value_parser = store_url())]
-    pub(crate) store: Option<StoreUrl>,
+    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL")]
+    pub(crate) store: Option<OsString>,
 
     /// Open the store to read only; calls that write answer FAILED_PRECONDITION
     #[arg(long, global = true, env = "HEADWATER_READ_ONLY", num_args = 0..=1,
@@ -86,14 +83,4 @@ pub(crate) struct CallArgs {
     /// List the methods
     #[arg(long)]
     pub(crate) list: bool,
-}
-
-/// Reads a store URL; one that is not UTF-8 is shown as far as it can be.
-fn store_url() -> impl TypedValueParser<Value = StoreUrl> {
-    OsStringValueParser::new().try_map(|text: OsString| -> Result<StoreUrl, String> {
-        let text = text.into_string().map_err(|text| {
-            format!("`{}` is not UTF-8; SQLite needs a path that is", text.to_string_lossy())
-        })?;
-        text.parse().map_err(|error: headwater_store::Error| error.to_string())
-    })
 }

@@ -1,5 +1,6 @@
 //! Settings: flags, then environment, then file, then default.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -40,13 +41,20 @@ impl FileSettings {
 
 /// Where the store is.
 pub(crate) fn store_url(cli: &Cli, file: &FileSettings) -> Result<StoreUrl, Failure> {
-    let url = match (&cli.store, &file.store) {
-        (Some(url), _) => url.clone(),
-        (None, Some(text)) => text.parse()?,
-        (None, None) => StoreUrl::file(STORE_DEFAULT),
+    // Read here and not by clap, which would print the value with a password in it.
+    let named = |e: &dyn std::fmt::Display| format!("`--store`: {e}");
+    let given = cli.store.as_deref().map(utf8).transpose().map_err(|e| named(&e))?;
+    let url = match given.or(file.store.as_deref()) {
+        Some(text) => text.parse().map_err(|e: headwater_store::Error| named(&e))?,
+        None => StoreUrl::file(STORE_DEFAULT),
     };
     let read_only = cli.read_only.or(file.read_only).unwrap_or(false);
     Ok(if read_only { url.read_only() } else { url })
+}
+
+/// A flag's value as text.
+pub(crate) fn utf8(value: &OsStr) -> Result<&str, Failure> {
+    value.to_str().ok_or_else(|| format!("`{}` is not UTF-8", value.to_string_lossy()).into())
 }
 
 /// What is logged, and how.

@@ -20,7 +20,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let done = match mlmd_flags::program_args() {
-        Some(args) => mlmd_flags::run(args),
+        Some(args) => mlmd_flags::run(&args),
         None => run(Cli::parse()),
     };
     match done {

@@ -17,7 +17,7 @@ use prost_reflect::DynamicMessage;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 use crate::Failure;
-use crate::config::{ChannelSettings, LogSettings, ServeSettings};
+use crate::config::{ChannelSettings, LogSettings, ServeSettings, utf8};
 use crate::{observe, serve};
 
 /// The name of MLMD's server.
@@ -80,7 +80,7 @@ pub(crate) fn program_args() -> Option<Vec<OsString>> {
 }
 
 /// Serves as MLMD's server would with these arguments.
-pub(crate) fn run(args: Vec<OsString>) -> Result<(), Failure> {
+pub(crate) fn run(args: &[OsString]) -> Result<(), Failure> {
     let flags = Flags::parse(args)?;
     if flags.is_set("help") {
         use std::io::Write as _;
@@ -107,38 +107,26 @@ struct Flags(HashMap<&'static str, String>);
 
 impl Flags {
     /// Reads `--name=value`, `--name value`, `--switch`, `--noswitch`, with one dash or two.
-    fn parse(args: Vec<OsString>) -> Result<Self, Failure> {
+    fn parse(args: &[OsString]) -> Result<Self, Failure> {
+        let args = args.iter().map(|arg| utf8(arg)).collect::<Result<Vec<&str>, Failure>>()?;
         let mut flags = Self::default();
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
-            let arg = utf8(arg)?;
-            let Some(given) = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')) else {
-                return Err(format!("`{arg}` is not a flag").into());
-            };
+            let given = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
+            let given = given.ok_or_else(|| format!("`{arg}` is not a flag"))?;
             let (name, value) = match given.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
+                Some((name, value)) => (name, Some(value)),
                 None => (given, None),
             };
-            let (flag, value) = match find(name) {
-                Some(flag) if flag.switch => (flag, value.unwrap_or_else(|| "true".to_owned())),
-                Some(flag) => match value {
-                    Some(value) => (flag, value),
-                    None => (
-                        flag,
-                        utf8(args.next().ok_or_else(|| format!("flag `--{name}` has no value"))?)?,
-                    ),
-                },
-                None => {
-                    match name.strip_prefix("no").and_then(find).filter(|flag| flag.switch) {
-                        Some(flag) => (flag, "false".to_owned()),
-                        None => return Err(format!(
-                            "`--{name}` is not a flag of {PROGRAM}\nhint: `--help` shows the flags"
-                        )
-                        .into()),
-                    }
+            let (flag, value) = match (find(name), value) {
+                (Some(flag), Some(value)) => (flag, value),
+                (Some(flag), None) if flag.switch => (flag, "true"),
+                (Some(flag), None) => {
+                    (flag, args.next().ok_or_else(|| format!("flag `--{name}` has no value"))?)
                 }
+                (None, _) => (negated(name)?, "false"),
             };
-            flags.0.insert(flag.name, value);
+            flags.0.insert(flag.name, value.to_owned());
         }
         Ok(flags)
     }
@@ -225,12 +213,16 @@ impl Flags {
     }
 }
 
-fn find(name: &str) -> Option<&'static Flag> {
-    FLAGS.iter().find(|flag| flag.name == name)
+/// The switch that `noNAME` turns off.
+fn negated(name: &str) -> Result<&'static Flag, Failure> {
+    let switch = name.strip_prefix("no").and_then(find).filter(|flag| flag.switch);
+    switch.ok_or_else(|| {
+        format!("`--{name}` is not a flag of {PROGRAM}\nhint: `--help` shows the flags").into()
+    })
 }
 
-fn utf8(arg: OsString) -> Result<String, Failure> {
-    arg.into_string().map_err(|arg| format!("`{}` is not UTF-8", arg.to_string_lossy()).into())
+fn find(name: &str) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.name == name)
 }
 
 fn later(database: &str, flags: &str) -> Failure {
@@ -302,7 +294,7 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Flags, Failure> {
-        Flags::parse(args.iter().map(OsString::from).collect())
+        Flags::parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]

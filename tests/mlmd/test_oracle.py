@@ -1,0 +1,190 @@
+"""The differential test: the same random operations against the released wheel and Headwater.
+
+Both must give the same status codes and, but for times and tokens, the same responses. The first
+test runs the wheel against itself: it shows that the generator asks nothing that has more than
+one right answer, and that it reaches every method and every status code.
+"""
+
+import collections
+import os
+import time
+
+import pytest
+from google.protobuf import text_format
+from ml_metadata.proto import metadata_store_service_pb2 as service
+
+from answers import Side, StubCaller, WheelCaller
+from graph_operations import LISTS, ORDER, GraphGenerator
+
+SEEDS = int(os.environ.get("ORACLE_SEEDS", "20"))
+STEPS = int(os.environ.get("ORACLE_STEPS", "150"))
+FIRST_SEED = int(os.environ.get("ORACLE_FIRST_SEED", "1"))
+SEEDS_FOR_EVERY_CODE, STEPS_FOR_EVERY_CODE = 20, 150
+PAGES_MAX = 100
+METHODS = {m.name for m in service.DESCRIPTOR.services_by_name["MetadataStoreService"].methods}
+NOT_COMPARED = {
+    "GetLineageGraph",  # the wheel has it on the wire only
+    "GetLineageSubgraph",  # not served yet
+}
+CODES = {
+    "OK",
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "UNIMPLEMENTED",
+    "OUT_OF_RANGE",
+    "INTERNAL",
+}
+
+
+class Comparison:
+    """One seeded run over two sides; counts what it asked and stops at the first difference."""
+
+    def __init__(self, seed, theirs, ours, statistics):
+        self.seed, self.number = seed, 0
+        self.theirs, self.ours = Side(theirs), Side(ours)
+        self.generator = GraphGenerator(seed)
+        self.statistics = statistics
+
+    def run(self, steps):
+        for operation in self.generator.start():
+            self.step(operation)
+        for _ in range(steps):
+            self.step(self.generator.next())
+        for operation in self.generator.everything():
+            self.compare(operation)
+
+    def step(self, operation):
+        if operation.walk:
+            self.walk(operation)
+            return
+        answer = self.compare(operation)
+        if answer.code != "OK":
+            return
+        self.generator.learn(operation, answer.response, self.number)
+        for read in self.generator.readback(operation, answer.response):
+            answer = self.compare(read)
+            self.generator.learn(read, answer.response, None)
+
+    def compare(self, operation):
+        self.number += 1
+        theirs = self.theirs.ask(operation, self.number)
+        ours = self.ours.ask(operation, self.number)
+        self.statistics[operation.method, theirs.code, operation.note] += 1
+        if operation.method.startswith("Put"):
+            time.sleep(0.002)  # the next write falls into another millisecond on both sides
+        same = theirs.code == ours.code and self.theirs.comparable(
+            operation, theirs
+        ) == self.ours.comparable(operation, ours)
+        if not same:
+            pytest.fail(self.report(operation, theirs, ours), pytrace=False)
+        return theirs
+
+    def walk(self, operation):
+        """Turns all pages on both sides; by update time, ties may fall differently."""
+        pages = [list(self.pages(side, operation)) for side in (self.theirs, self.ours)]
+        kind = LISTS[operation.method]
+        by_update = operation.request.options.order_by_field.field == ORDER.LAST_UPDATE_TIME
+        sides = zip((self.theirs, self.ours), pages, strict=True)
+        nodes = [[n for a in turned for n in self.nodes_of(s, operation, a)] for s, turned in sides]
+        if by_update:
+            for answers in pages:
+                times = [
+                    (node.last_update_time_since_epoch, node.id)
+                    for answer in answers
+                    for node in getattr(answer.response, kind.plural)
+                ]
+                is_asc = operation.request.options.order_by_field.is_asc
+                assert times == sorted(set(times), reverse=not is_asc), operation
+            nodes = [sorted(side, key=lambda node: node.id) for side in nodes]
+        shape = [
+            [(a.code, a.response.HasField("next_page_token"), len(side)) for a in side]
+            for side in pages
+        ]
+        if nodes[0] != nodes[1] or shape[0] != shape[1]:
+            pytest.fail(self.report(operation, pages[0][-1], pages[1][-1]), pytrace=False)
+
+    @staticmethod
+    def nodes_of(side, operation, answer):
+        return getattr(side.comparable(operation, answer), LISTS[operation.method].plural)
+
+    def pages(self, side, operation):
+        token = None
+        for _ in range(PAGES_MAX):
+            answer = side.ask(operation, None, page=token)
+            if side is self.theirs:
+                self.statistics[operation.method, answer.code, operation.note] += 1
+            yield answer
+            token = getattr(answer.response, "next_page_token", "")
+            if not token:
+                return
+        pytest.fail(f"seed {self.seed}: {operation} has no last page", pytrace=False)
+
+    def report(self, operation, theirs, ours):
+        request = text_format.MessageToString(operation.request, as_utf8=True)
+        return (
+            f"seed {self.seed}, operation {self.number}: {operation.method} ({operation.note})\n"
+            f"{request}\n--- the wheel: {theirs}\n--- the other: {ours}"
+        )
+
+
+def words(statistics):
+    """How often each method and each status code occurred."""
+    codes, methods = collections.Counter(), collections.defaultdict(collections.Counter)
+    for (method, code, _), count in statistics.items():
+        codes[code] += count
+        methods[method][code] += count
+    lines = [f"{sum(codes.values())} operations: {dict(codes.most_common())}"]
+    lines += [f"  {method}: {dict(methods[method].most_common())}" for method in sorted(methods)]
+    return "\n".join(lines)
+
+
+def test_the_wheel_agrees_with_itself_on_every_method_and_status_code(wheel, tmp_path):
+    statistics = collections.Counter()
+    for seed in range(FIRST_SEED, FIRST_SEED + max(SEEDS, SEEDS_FOR_EVERY_CODE)):
+        sides = [WheelCaller(wheel(tmp_path / f"{seed}-{side}.db")) for side in (1, 2)]
+        Comparison(seed, *sides, statistics).run(max(STEPS, STEPS_FOR_EVERY_CODE))
+    print(words(statistics))
+    assert METHODS - {method for method, _, _ in statistics} == NOT_COMPARED
+    assert CODES - {code for _, code, _ in statistics} == set()
+
+
+class Saboteur(WheelCaller):
+    """The wheel with one fault."""
+
+    def __init__(self, store, fault):
+        super().__init__(store)
+        self.fault = fault
+
+    def call(self, method, request):
+        answer = super().call(method, request)
+        if self.fault == "another code" and answer.code == "NOT_FOUND":
+            answer.code = "INVALID_ARGUMENT"
+        if method.startswith("Get") and hasattr(answer.response, "artifacts"):
+            for artifact in answer.response.artifacts:
+                if self.fault == "a lost property":
+                    artifact.custom_properties.clear()
+                if self.fault == "a late update time" and method == "GetArtifactsByID":
+                    artifact.last_update_time_since_epoch += 1
+                    self.fault = "none any more"
+        if self.fault == "a page too many" and getattr(answer.response, "next_page_token", ""):
+            answer.response.ClearField("next_page_token")
+        return answer
+
+
+@pytest.mark.parametrize(
+    "fault", ["another code", "a lost property", "a late update time", "a page too many"]
+)
+def test_the_comparison_notices(fault, wheel, tmp_path):
+    theirs = WheelCaller(wheel(tmp_path / "theirs.db"))
+    faulty = Saboteur(wheel(tmp_path / "faulty.db"), fault)
+    with pytest.raises(pytest.fail.Exception, match=f"seed {FIRST_SEED}, operation"):
+        Comparison(FIRST_SEED, theirs, faulty, collections.Counter()).run(STEPS_FOR_EVERY_CODE)
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
+def test_headwater_answers_as_the_wheel_does(seed, server, wheel, tmp_path):
+    theirs = WheelCaller(wheel(tmp_path / "wheel.db"))
+    Comparison(seed, theirs, StubCaller(server.stub), collections.Counter()).run(STEPS)
