@@ -5,11 +5,13 @@
 
 use std::fmt::Debug;
 
+use get_children_contexts_by_contexts_response::ChildrenContextsPerParent;
+use get_parent_contexts_by_contexts_response::ParentContextsPerChild;
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 use prost::Message;
 
-use crate::backend::Access;
+use crate::backend::{Access, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
 use crate::ops::nodes::{self, PutOptions};
@@ -17,8 +19,8 @@ use crate::ops::page::Scope;
 use crate::ops::types::{self, Evolution};
 use crate::ops::{events, links, steps};
 use crate::sql::queries::{
-    EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS, PARENT_CONTEXT_SELECT_BY_CHILDREN,
-    PARENT_CONTEXT_SELECT_BY_PARENTS,
+    EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS,
+    PARENT_CONTEXT_SELECT_BY_CHILDREN as PARENTS, PARENT_CONTEXT_SELECT_BY_PARENTS as CHILDREN,
 };
 use crate::store::{Session, Store, check_size};
 use crate::validate::{Mask, Validate};
@@ -37,7 +39,7 @@ pub trait Call: Message + Validate + Default + Debug {
 macro_rules! methods {
     ($(
         $access:ident $name:ident($request:ident) -> $response:ident
-        |$session:ident, $r:ident| $body:block
+        |$session:ident, $r:ident| $answer:tt
     )*) => {
         /// A method of the service.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,9 +76,35 @@ macro_rules! methods {
 
             fn run(&self, $session: &mut Session<'_>) -> Result<$response> {
                 let $r = self;
-                $body
+                answer!($response $answer)
             }
         })*
+    };
+}
+
+/// The ways to answer: the fields of the response, a page of nodes, or a whole result.
+macro_rules! answer {
+    ($response:ident { $($fields:tt)* }) => { Ok($response { $($fields)* }) };
+    ($response:ident [$nodes:ident: $listed:expr]) => {{
+        let listed = $listed;
+        let mut response = $response::default();
+        response.$nodes = listed.nodes;
+        response.next_page_token = listed.next_page_token;
+        Ok(response)
+    }};
+    ($response:ident ($whole:expr)) => { $whole };
+}
+
+/// A list of all nodes, of those of a type, or of those in a context, as a request asks for it.
+macro_rules! list {
+    ($s:ident, $r:ident) => {
+        nodes::list($s, $r.options.as_ref(), Scope::All)?
+    };
+    ($s:ident, $r:ident, of_type) => {
+        nodes::list_by_type($s, $r.type_name(), $r.type_version(), $r.options.as_ref())?
+    };
+    ($s:ident, $r:ident, in_context) => {
+        nodes::list($s, $r.options.as_ref(), Scope::InContext($r.context_id()))?
     };
 }
 
@@ -110,298 +138,222 @@ macro_rules! evolution {
     };
 }
 
-/// The mask of a request that puts nodes.
-macro_rules! mask {
-    ($r:ident) => {
-        Mask($r.update_mask.as_ref().map_or(&[], |mask| &mask.paths))
-    };
+/// The options of a request that puts nodes.
+macro_rules! masked {
+    ($r:ident) => {{
+        let mask = Mask($r.update_mask.as_ref().map_or(&[], |mask| &mask.paths));
+        PutOptions { mask, ..PutOptions::default() }
+    }};
+}
+
+fn artifact_options(r: &PutArtifactsRequest) -> PutOptions<'_> {
+    let abort_if_changed = r.options.unwrap_or_default().abort_if_latest_updated_time_changed();
+    PutOptions { abort_if_changed, ..masked!(r) }
+}
+
+fn get_artifacts_with_types(
+    session: &mut Session<'_>,
+    r: &GetArtifactsByIdRequest,
+) -> Result<GetArtifactsByIdResponse> {
+    let artifacts: Vec<Artifact> = nodes::get_by_ids(session, &r.artifact_ids)?;
+    let mut artifact_types = Vec::new();
+    if r.populate_artifact_types() {
+        let ids = artifacts.iter().filter_map(|artifact| artifact.type_id).collect();
+        artifact_types = types::get_of_nodes(session, &nodes::distinct(ids))?;
+    }
+    Ok(GetArtifactsByIdResponse { artifacts, artifact_types })
 }
 
 methods! {
-    Write PutArtifactType(PutArtifactTypeRequest) -> PutArtifactTypeResponse |s, r| {
-        let type_id = types::put_one(s, r.artifact_type.as_ref(), evolution!(r))?;
-        Ok(PutArtifactTypeResponse { type_id })
-    }
-    Write PutExecutionType(PutExecutionTypeRequest) -> PutExecutionTypeResponse |s, r| {
-        let type_id = types::put_one(s, r.execution_type.as_ref(), evolution!(r))?;
-        Ok(PutExecutionTypeResponse { type_id })
-    }
-    Write PutContextType(PutContextTypeRequest) -> PutContextTypeResponse |s, r| {
-        let type_id = types::put_one(s, r.context_type.as_ref(), evolution!(r))?;
-        Ok(PutContextTypeResponse { type_id })
-    }
+    // Types.
     Write PutTypes(PutTypesRequest) -> PutTypesResponse |s, r| {
-        Ok(PutTypesResponse {
-            artifact_type_ids: types::put(s, &r.artifact_types, evolution!(r))?,
-            execution_type_ids: types::put(s, &r.execution_types, evolution!(r))?,
-            context_type_ids: types::put(s, &r.context_types, evolution!(r))?,
-        })
+        artifact_type_ids: types::put(s, &r.artifact_types, evolution!(r))?,
+        execution_type_ids: types::put(s, &r.execution_types, evolution!(r))?,
+        context_type_ids: types::put(s, &r.context_types, evolution!(r))?,
     }
-    Write PutArtifacts(PutArtifactsRequest) -> PutArtifactsResponse |s, r| {
-        let abort_if_changed =
-            r.options.unwrap_or_default().abort_if_latest_updated_time_changed();
-        let options = PutOptions { mask: mask!(r), abort_if_changed, ..PutOptions::default() };
-        Ok(PutArtifactsResponse { artifact_ids: nodes::put(s, &r.artifacts, &options)? })
+    Write PutArtifactType(PutArtifactTypeRequest) -> PutArtifactTypeResponse |s, r| {
+        type_id: types::put_one(s, r.artifact_type.as_ref(), evolution!(r))?
     }
-    Write PutExecutions(PutExecutionsRequest) -> PutExecutionsResponse |s, r| {
-        let options = PutOptions { mask: mask!(r), ..PutOptions::default() };
-        Ok(PutExecutionsResponse { execution_ids: nodes::put(s, &r.executions, &options)? })
-    }
-    Write PutContexts(PutContextsRequest) -> PutContextsResponse |s, r| {
-        let options = PutOptions { mask: mask!(r), ..PutOptions::default() };
-        Ok(PutContextsResponse { context_ids: nodes::put(s, &r.contexts, &options)? })
-    }
-    Write PutEvents(PutEventsRequest) -> PutEventsResponse |s, r| {
-        events::put(s, &r.events)?;
-        Ok(PutEventsResponse {})
-    }
-    Write PutExecution(PutExecutionRequest) -> PutExecutionResponse |s, r| {
-        steps::put_execution(s, r)
-    }
-    Write PutLineageSubgraph(PutLineageSubgraphRequest) -> PutLineageSubgraphResponse |s, r| {
-        steps::put_lineage_subgraph(s, r)
-    }
-    Write PutAttributionsAndAssociations(PutAttributionsAndAssociationsRequest)
-        -> PutAttributionsAndAssociationsResponse |s, r|
-    {
-        links::put(s, &r.attributions, &r.associations)?;
-        Ok(PutAttributionsAndAssociationsResponse {})
-    }
-    Write PutParentContexts(PutParentContextsRequest) -> PutParentContextsResponse |s, r| {
-        links::put_parents(s, &r.parent_contexts)?;
-        Ok(PutParentContextsResponse {})
-    }
-
     Read GetArtifactType(GetArtifactTypeRequest) -> GetArtifactTypeResponse |s, r| {
-        let artifact_type = types::get(s, r.type_name(), r.type_version())?;
-        Ok(GetArtifactTypeResponse { artifact_type })
-    }
-    Read GetArtifactTypesByID(GetArtifactTypesByIdRequest) -> GetArtifactTypesByIdResponse |s, r| {
-        Ok(GetArtifactTypesByIdResponse { artifact_types: types::get_by_ids(s, &r.type_ids)? })
+        artifact_type: types::get(s, r.type_name(), r.type_version())?
     }
     Read GetArtifactTypes(GetArtifactTypesRequest) -> GetArtifactTypesResponse |s, _r| {
-        Ok(GetArtifactTypesResponse { artifact_types: types::get_all(s)? })
+        artifact_types: types::get_all(s)?
+    }
+    Read GetArtifactTypesByID(GetArtifactTypesByIdRequest)
+        -> GetArtifactTypesByIdResponse |s, r| {
+        artifact_types: types::get_by_ids(s, &r.type_ids)?
     }
     Read GetArtifactTypesByExternalIds(GetArtifactTypesByExternalIdsRequest)
-        -> GetArtifactTypesByExternalIdsResponse |s, r|
-    {
-        let artifact_types = types::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetArtifactTypesByExternalIdsResponse { artifact_types })
+        -> GetArtifactTypesByExternalIdsResponse |s, r| {
+        artifact_types: types::get_by_external_ids(s, &r.external_ids)?
+    }
+    Write PutExecutionType(PutExecutionTypeRequest) -> PutExecutionTypeResponse |s, r| {
+        type_id: types::put_one(s, r.execution_type.as_ref(), evolution!(r))?
     }
     Read GetExecutionType(GetExecutionTypeRequest) -> GetExecutionTypeResponse |s, r| {
-        let execution_type = types::get(s, r.type_name(), r.type_version())?;
-        Ok(GetExecutionTypeResponse { execution_type })
-    }
-    Read GetExecutionTypesByID(GetExecutionTypesByIdRequest)
-        -> GetExecutionTypesByIdResponse |s, r|
-    {
-        Ok(GetExecutionTypesByIdResponse { execution_types: types::get_by_ids(s, &r.type_ids)? })
+        execution_type: types::get(s, r.type_name(), r.type_version())?
     }
     Read GetExecutionTypes(GetExecutionTypesRequest) -> GetExecutionTypesResponse |s, _r| {
-        Ok(GetExecutionTypesResponse { execution_types: types::get_all(s)? })
+        execution_types: types::get_all(s)?
+    }
+    Read GetExecutionTypesByID(GetExecutionTypesByIdRequest)
+        -> GetExecutionTypesByIdResponse |s, r| {
+        execution_types: types::get_by_ids(s, &r.type_ids)?
     }
     Read GetExecutionTypesByExternalIds(GetExecutionTypesByExternalIdsRequest)
-        -> GetExecutionTypesByExternalIdsResponse |s, r|
-    {
-        let execution_types = types::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetExecutionTypesByExternalIdsResponse { execution_types })
+        -> GetExecutionTypesByExternalIdsResponse |s, r| {
+        execution_types: types::get_by_external_ids(s, &r.external_ids)?
+    }
+    Write PutContextType(PutContextTypeRequest) -> PutContextTypeResponse |s, r| {
+        type_id: types::put_one(s, r.context_type.as_ref(), evolution!(r))?
     }
     Read GetContextType(GetContextTypeRequest) -> GetContextTypeResponse |s, r| {
-        let context_type = types::get(s, r.type_name(), r.type_version())?;
-        Ok(GetContextTypeResponse { context_type })
-    }
-    Read GetContextTypesByID(GetContextTypesByIdRequest) -> GetContextTypesByIdResponse |s, r| {
-        Ok(GetContextTypesByIdResponse { context_types: types::get_by_ids(s, &r.type_ids)? })
+        context_type: types::get(s, r.type_name(), r.type_version())?
     }
     Read GetContextTypes(GetContextTypesRequest) -> GetContextTypesResponse |s, _r| {
-        Ok(GetContextTypesResponse { context_types: types::get_all(s)? })
+        context_types: types::get_all(s)?
+    }
+    Read GetContextTypesByID(GetContextTypesByIdRequest)
+        -> GetContextTypesByIdResponse |s, r| {
+        context_types: types::get_by_ids(s, &r.type_ids)?
     }
     Read GetContextTypesByExternalIds(GetContextTypesByExternalIdsRequest)
-        -> GetContextTypesByExternalIdsResponse |s, r|
-    {
-        let context_types = types::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetContextTypesByExternalIdsResponse { context_types })
+        -> GetContextTypesByExternalIdsResponse |s, r| {
+        context_types: types::get_by_external_ids(s, &r.external_ids)?
     }
 
-    Read GetArtifacts(GetArtifactsRequest) -> GetArtifactsResponse |s, r| {
-        let listed = nodes::list(s, r.options.as_ref(), Scope::All)?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetArtifactsResponse { artifacts: listed.nodes, next_page_token })
+    // Artifacts.
+    Write PutArtifacts(PutArtifactsRequest) -> PutArtifactsResponse |s, r| {
+        artifact_ids: nodes::put(s, &r.artifacts, &artifact_options(r))?
     }
-    Read GetArtifactsByID(GetArtifactsByIdRequest) -> GetArtifactsByIdResponse |s, r| {
-        let artifacts: Vec<Artifact> = nodes::get_by_ids(s, &r.artifact_ids)?;
-        let artifact_types = if r.populate_artifact_types() {
-            let type_ids = artifacts.iter().filter_map(|artifact| artifact.type_id).collect();
-            types::get_of_nodes(s, &nodes::distinct(type_ids))?
-        } else {
-            Vec::new()
-        };
-        Ok(GetArtifactsByIdResponse { artifacts, artifact_types })
-    }
-    Read GetArtifactsByType(GetArtifactsByTypeRequest) -> GetArtifactsByTypeResponse |s, r| {
-        let listed =
-            nodes::list_by_type(s, r.type_name(), r.type_version(), r.options.as_ref())?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetArtifactsByTypeResponse { artifacts: listed.nodes, next_page_token })
-    }
-    Read GetArtifactByTypeAndName(GetArtifactByTypeAndNameRequest)
-        -> GetArtifactByTypeAndNameResponse |s, r|
-    {
-        let (name, version) = (r.type_name(), r.type_version());
-        let artifact = nodes::get_by_type_and_name(s, name, version, r.artifact_name())?;
-        Ok(GetArtifactByTypeAndNameResponse { artifact })
-    }
+    Read GetArtifacts(GetArtifactsRequest)
+        -> GetArtifactsResponse |s, r| [artifacts: list!(s, r)]
+    Read GetArtifactsByID(GetArtifactsByIdRequest) -> GetArtifactsByIdResponse |s, r| (
+        get_artifacts_with_types(s, r)
+    )
     Read GetArtifactsByURI(GetArtifactsByUriRequest) -> GetArtifactsByUriResponse |s, r| {
-        let uris = r.uris.iter().map(String::as_str).collect();
-        let artifacts = nodes::get_linked(s, "uri", crate::backend::Value::Texts(uris))?;
-        Ok(GetArtifactsByUriResponse { artifacts })
+        artifacts: nodes::get_linked(s, "uri", Value::texts(&r.uris))?
+    }
+    Read GetArtifactsByType(GetArtifactsByTypeRequest)
+        -> GetArtifactsByTypeResponse |s, r| [artifacts: list!(s, r, of_type)]
+    Read GetArtifactByTypeAndName(GetArtifactByTypeAndNameRequest)
+        -> GetArtifactByTypeAndNameResponse |s, r| {
+        artifact: nodes::get_by_name(s, r.type_name(), r.type_version(), r.artifact_name())?
     }
     Read GetArtifactsByExternalIds(GetArtifactsByExternalIdsRequest)
-        -> GetArtifactsByExternalIdsResponse |s, r|
-    {
-        let artifacts = nodes::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetArtifactsByExternalIdsResponse { artifacts })
+        -> GetArtifactsByExternalIdsResponse |s, r| {
+        artifacts: nodes::get_by_external_ids(s, &r.external_ids)?
     }
     Read GetArtifactsByContext(GetArtifactsByContextRequest)
-        -> GetArtifactsByContextResponse |s, r|
-    {
-        let listed = nodes::list(s, r.options.as_ref(), Scope::InContext(r.context_id()))?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetArtifactsByContextResponse { artifacts: listed.nodes, next_page_token })
-    }
+        -> GetArtifactsByContextResponse |s, r| [artifacts: list!(s, r, in_context)]
 
-    Read GetExecutions(GetExecutionsRequest) -> GetExecutionsResponse |s, r| {
-        let listed = nodes::list(s, r.options.as_ref(), Scope::All)?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetExecutionsResponse { executions: listed.nodes, next_page_token })
+    // Executions.
+    Write PutExecutions(PutExecutionsRequest) -> PutExecutionsResponse |s, r| {
+        execution_ids: nodes::put(s, &r.executions, &masked!(r))?
     }
+    Read GetExecutions(GetExecutionsRequest)
+        -> GetExecutionsResponse |s, r| [executions: list!(s, r)]
     Read GetExecutionsByID(GetExecutionsByIdRequest) -> GetExecutionsByIdResponse |s, r| {
-        Ok(GetExecutionsByIdResponse { executions: nodes::get_by_ids(s, &r.execution_ids)? })
+        executions: nodes::get_by_ids(s, &r.execution_ids)?
     }
-    Read GetExecutionsByType(GetExecutionsByTypeRequest) -> GetExecutionsByTypeResponse |s, r| {
-        let listed =
-            nodes::list_by_type(s, r.type_name(), r.type_version(), r.options.as_ref())?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetExecutionsByTypeResponse { executions: listed.nodes, next_page_token })
-    }
+    Read GetExecutionsByType(GetExecutionsByTypeRequest)
+        -> GetExecutionsByTypeResponse |s, r| [executions: list!(s, r, of_type)]
     Read GetExecutionByTypeAndName(GetExecutionByTypeAndNameRequest)
-        -> GetExecutionByTypeAndNameResponse |s, r|
-    {
-        let (name, version) = (r.type_name(), r.type_version());
-        let execution = nodes::get_by_type_and_name(s, name, version, r.execution_name())?;
-        Ok(GetExecutionByTypeAndNameResponse { execution })
+        -> GetExecutionByTypeAndNameResponse |s, r| {
+        execution: nodes::get_by_name(s, r.type_name(), r.type_version(), r.execution_name())?
     }
     Read GetExecutionsByExternalIds(GetExecutionsByExternalIdsRequest)
-        -> GetExecutionsByExternalIdsResponse |s, r|
-    {
-        let executions = nodes::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetExecutionsByExternalIdsResponse { executions })
+        -> GetExecutionsByExternalIdsResponse |s, r| {
+        executions: nodes::get_by_external_ids(s, &r.external_ids)?
     }
     Read GetExecutionsByContext(GetExecutionsByContextRequest)
-        -> GetExecutionsByContextResponse |s, r|
-    {
-        let listed = nodes::list(s, r.options.as_ref(), Scope::InContext(r.context_id()))?;
-        Ok(GetExecutionsByContextResponse {
-            executions: listed.nodes,
-            next_page_token: listed.next_page_token,
-            transaction_options: None,
-        })
-    }
+        -> GetExecutionsByContextResponse |s, r| [executions: list!(s, r, in_context)]
 
-    Read GetContexts(GetContextsRequest) -> GetContextsResponse |s, r| {
-        let listed = nodes::list(s, r.options.as_ref(), Scope::All)?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetContextsResponse { contexts: listed.nodes, next_page_token })
+    // Contexts.
+    Write PutContexts(PutContextsRequest) -> PutContextsResponse |s, r| {
+        context_ids: nodes::put(s, &r.contexts, &masked!(r))?
     }
+    Read GetContexts(GetContextsRequest)
+        -> GetContextsResponse |s, r| [contexts: list!(s, r)]
     Read GetContextsByID(GetContextsByIdRequest) -> GetContextsByIdResponse |s, r| {
-        Ok(GetContextsByIdResponse { contexts: nodes::get_by_ids(s, &r.context_ids)? })
+        contexts: nodes::get_by_ids(s, &r.context_ids)?
     }
-    Read GetContextsByType(GetContextsByTypeRequest) -> GetContextsByTypeResponse |s, r| {
-        let listed =
-            nodes::list_by_type(s, r.type_name(), r.type_version(), r.options.as_ref())?;
-        let next_page_token = listed.next_page_token;
-        Ok(GetContextsByTypeResponse { contexts: listed.nodes, next_page_token })
-    }
+    Read GetContextsByType(GetContextsByTypeRequest)
+        -> GetContextsByTypeResponse |s, r| [contexts: list!(s, r, of_type)]
     Read GetContextByTypeAndName(GetContextByTypeAndNameRequest)
-        -> GetContextByTypeAndNameResponse |s, r|
-    {
-        let (name, version) = (r.type_name(), r.type_version());
-        let context = nodes::get_by_type_and_name(s, name, version, r.context_name())?;
-        Ok(GetContextByTypeAndNameResponse { context })
+        -> GetContextByTypeAndNameResponse |s, r| {
+        context: nodes::get_by_name(s, r.type_name(), r.type_version(), r.context_name())?
     }
     Read GetContextsByExternalIds(GetContextsByExternalIdsRequest)
-        -> GetContextsByExternalIdsResponse |s, r|
-    {
-        let contexts = nodes::get_by_external_ids(s, &r.external_ids)?;
-        Ok(GetContextsByExternalIdsResponse { contexts })
+        -> GetContextsByExternalIdsResponse |s, r| {
+        contexts: nodes::get_by_external_ids(s, &r.external_ids)?
     }
     Read GetContextsByArtifact(GetContextsByArtifactRequest)
-        -> GetContextsByArtifactResponse |s, r|
-    {
-        let contexts = links::contexts_of(s, "artifact", r.artifact_id())?;
-        Ok(GetContextsByArtifactResponse { contexts })
+        -> GetContextsByArtifactResponse |s, r| {
+        contexts: links::contexts_of(s, "artifact", r.artifact_id())?
     }
     Read GetContextsByExecution(GetContextsByExecutionRequest)
-        -> GetContextsByExecutionResponse |s, r|
-    {
-        let contexts = links::contexts_of(s, "execution", r.execution_id())?;
-        Ok(GetContextsByExecutionResponse { contexts })
-    }
-    Read GetParentContextsByContext(GetParentContextsByContextRequest)
-        -> GetParentContextsByContextResponse |s, r|
-    {
-        let query = PARENT_CONTEXT_SELECT_BY_CHILDREN;
-        let contexts = links::relatives_of_one(s, query, r.context_id())?;
-        Ok(GetParentContextsByContextResponse { contexts })
-    }
-    Read GetChildrenContextsByContext(GetChildrenContextsByContextRequest)
-        -> GetChildrenContextsByContextResponse |s, r|
-    {
-        let query = PARENT_CONTEXT_SELECT_BY_PARENTS;
-        let contexts = links::relatives_of_one(s, query, r.context_id())?;
-        Ok(GetChildrenContextsByContextResponse { contexts })
-    }
-    Read GetParentContextsByContexts(GetParentContextsByContextsRequest)
-        -> GetParentContextsByContextsResponse |s, r|
-    {
-        use get_parent_contexts_by_contexts_response::ParentContextsPerChild as PerChild;
-        let query = PARENT_CONTEXT_SELECT_BY_CHILDREN;
-        let contexts = links::relatives_of_many(s, query, &r.context_ids)?
-            .into_iter()
-            .map(|(id, parent_contexts)| (id, PerChild { parent_contexts }))
-            .collect();
-        Ok(GetParentContextsByContextsResponse { contexts })
-    }
-    Read GetChildrenContextsByContexts(GetChildrenContextsByContextsRequest)
-        -> GetChildrenContextsByContextsResponse |s, r|
-    {
-        use get_children_contexts_by_contexts_response::ChildrenContextsPerParent as PerParent;
-        let query = PARENT_CONTEXT_SELECT_BY_PARENTS;
-        let contexts = links::relatives_of_many(s, query, &r.context_ids)?
-            .into_iter()
-            .map(|(id, children_contexts)| (id, PerParent { children_contexts }))
-            .collect();
-        Ok(GetChildrenContextsByContextsResponse { contexts })
+        -> GetContextsByExecutionResponse |s, r| {
+        contexts: links::contexts_of(s, "execution", r.execution_id())?
     }
 
-    Read GetEventsByExecutionIDs(GetEventsByExecutionIDsRequest)
-        -> GetEventsByExecutionIDsResponse |s, r|
-    {
-        let events = events::get(s, EVENT_SELECT_BY_EXECUTIONS, &r.execution_ids)?;
-        Ok(GetEventsByExecutionIDsResponse { events })
-    }
+    // Events and links.
+    Write PutEvents(PutEventsRequest) -> PutEventsResponse |s, r| (
+        events::put(s, &r.events).map(|()| PutEventsResponse {})
+    )
     Read GetEventsByArtifactIDs(GetEventsByArtifactIDsRequest)
-        -> GetEventsByArtifactIDsResponse |s, r|
-    {
-        let events = events::get(s, EVENT_SELECT_BY_ARTIFACTS, &r.artifact_ids)?;
-        Ok(GetEventsByArtifactIDsResponse { events })
+        -> GetEventsByArtifactIDsResponse |s, r| {
+        events: events::get(s, EVENT_SELECT_BY_ARTIFACTS, &r.artifact_ids)?
     }
-    Read GetLineageGraph(GetLineageGraphRequest) -> GetLineageGraphResponse |_s, _r| {
+    Read GetEventsByExecutionIDs(GetEventsByExecutionIDsRequest)
+        -> GetEventsByExecutionIDsResponse |s, r| {
+        events: events::get(s, EVENT_SELECT_BY_EXECUTIONS, &r.execution_ids)?
+    }
+    Write PutAttributionsAndAssociations(PutAttributionsAndAssociationsRequest)
+        -> PutAttributionsAndAssociationsResponse |s, r| (
+        links::put(s, &r.attributions, &r.associations)
+            .map(|()| PutAttributionsAndAssociationsResponse {})
+    )
+    Write PutParentContexts(PutParentContextsRequest) -> PutParentContextsResponse |s, r| (
+        links::put_parents(s, &r.parent_contexts).map(|()| PutParentContextsResponse {})
+    )
+    Read GetParentContextsByContext(GetParentContextsByContextRequest)
+        -> GetParentContextsByContextResponse |s, r| {
+        contexts: links::relatives_of_one(s, PARENTS, r.context_id())?
+    }
+    Read GetChildrenContextsByContext(GetChildrenContextsByContextRequest)
+        -> GetChildrenContextsByContextResponse |s, r| {
+        contexts: links::relatives_of_one(s, CHILDREN, r.context_id())?
+    }
+    Read GetParentContextsByContexts(GetParentContextsByContextsRequest)
+        -> GetParentContextsByContextsResponse |s, r| {
+        contexts: links::relatives_of_many(s, PARENTS, &r.context_ids)?
+            .into_iter()
+            .map(|(id, parent_contexts)| (id, ParentContextsPerChild { parent_contexts }))
+            .collect()
+    }
+    Read GetChildrenContextsByContexts(GetChildrenContextsByContextsRequest)
+        -> GetChildrenContextsByContextsResponse |s, r| {
+        contexts: links::relatives_of_many(s, CHILDREN, &r.context_ids)?
+            .into_iter()
+            .map(|(id, children_contexts)| (id, ChildrenContextsPerParent { children_contexts }))
+            .collect()
+    }
+
+    // Whole steps, and lineage.
+    Write PutExecution(PutExecutionRequest) -> PutExecutionResponse |s, r| (
+        steps::put_execution(s, r)
+    )
+    Write PutLineageSubgraph(PutLineageSubgraphRequest) -> PutLineageSubgraphResponse |s, r| (
+        steps::put_lineage_subgraph(s, r)
+    )
+    Read GetLineageGraph(GetLineageGraphRequest) -> GetLineageGraphResponse |_s, _r| (
         Err(unimplemented("GetLineageGraph is gone").hint("use GetLineageSubgraph"))
-    }
-    Read GetLineageSubgraph(GetLineageSubgraphRequest) -> GetLineageSubgraphResponse |_s, _r| {
+    )
+    Read GetLineageSubgraph(GetLineageSubgraphRequest) -> GetLineageSubgraphResponse |_s, _r| (
         Err(unimplemented("GetLineageSubgraph is not supported yet")
             .hint("it comes with the next release; follow GetEventsByArtifactIDs and \
                    GetEventsByExecutionIDs until then"))
-    }
+    )
 }

@@ -38,6 +38,13 @@ pub(crate) enum Value<'v> {
     Texts(Vec<&'v str>),
 }
 
+impl<'v> Value<'v> {
+    /// A list of texts for `IN`.
+    pub(crate) fn texts(texts: &'v [String]) -> Self {
+        Value::Texts(texts.iter().map(String::as_str).collect())
+    }
+}
+
 impl From<i64> for Value<'_> {
     fn from(value: i64) -> Self {
         Value::Int(value)

@@ -373,7 +373,7 @@ pub(crate) fn find_by_external_ids<N: Node>(
 }
 
 /// The node of this name and type; an unknown type has none.
-pub(crate) fn get_by_type_and_name<N: Node>(
+pub(crate) fn get_by_name<N: Node>(
     session: &mut Session<'_>,
     type_name: &str,
     type_version: &str,

@@ -57,13 +57,7 @@ fn put_artifacts(
     let mut ids = Vec::with_capacity(artifacts.len());
     let mut rest = &mut artifacts[..];
     while !rest.is_empty() {
-        let mut seen = HashSet::new();
-        let length = rest
-            .iter()
-            .take_while(|artifact| {
-                !reuse || reusable_id(artifact).is_none_or(|id| seen.insert(id.to_owned()))
-            })
-            .count();
+        let length = if reuse { lookup_run(rest) } else { rest.len() };
         let (run, later) = rest.split_at_mut(length);
         if reuse {
             reuse_by_external_id(session, run)?;
@@ -72,6 +66,20 @@ fn put_artifacts(
         rest = later;
     }
     Ok(ids)
+}
+
+/// How many artifacts can be looked up by external id before any of them is written: up to one whose
+/// external id an earlier one may take or, being an update by id, let go.
+fn lookup_run(artifacts: &[Artifact]) -> usize {
+    let mut seen = HashSet::new();
+    let mut updates = false;
+    artifacts
+        .iter()
+        .take_while(|artifact| {
+            updates |= artifact.id.is_some();
+            reusable_id(artifact).is_none_or(|id| !updates && seen.insert(id))
+        })
+        .count()
 }
 
 /// The external id under which an artifact may be stored already.

@@ -299,7 +299,7 @@ pub(crate) fn get_by_external_ids<T: NodeType>(
         return Ok(Vec::new());
     }
     validate::external_ids(external_ids)?;
-    let list = Value::Texts(external_ids.iter().map(String::as_str).collect());
+    let list = Value::texts(external_ids);
     let mut types = select::<T>(session, TYPE_SELECT_BY_EXTERNAL_IDS, list)?;
     if types.is_empty() {
         let noun = T::KIND.noun;

@@ -21,6 +21,7 @@ behaviours! {
     a_context_that_collides_while_reused_is_aborted
     a_context_is_reused_by_id_without_being_changed_when_forced
     an_artifact_is_reused_by_external_id_when_asked
+    an_external_id_that_the_request_lets_go_is_not_reused
     force_update_time_moves_the_execution_only
     a_subgraph_is_put_with_edges_by_index_and_by_id
     a_bad_edge_is_refused_before_anything_is_written
@@ -214,6 +215,24 @@ fn an_artifact_is_reused_by_external_id_when_asked(fresh: &Fresh) {
     assert_eq!(fresh.artifact(put.artifact_ids[0]).uri(), "b");
     let pairs = vec![ArtifactAndEvent { artifact: Some(external("c")), event: None }];
     fresh.refused(AlreadyExists, step(&types, pairs, Vec::new()));
+}
+
+/// Found by the oracle test: the external id was looked up before the request had moved it on.
+fn an_external_id_that_the_request_lets_go_is_not_reused(fresh: &Fresh) {
+    let types = types(fresh);
+    let external = |id: &str| Artifact { external_id: Some(id.into()), ..artifact(types.artifact) };
+    let first = fresh.artifacts([external("e")])[0];
+    let moved = Artifact { id: Some(first), ..external("f") };
+    let pairs = [moved, external("e")]
+        .map(|artifact| ArtifactAndEvent { artifact: Some(artifact), event: None });
+    let reuse = Options {
+        reuse_artifact_if_already_exist_by_external_id: Some(true),
+        ..Options::default()
+    };
+    let options = Some(reuse);
+    let put =
+        fresh.call(PutExecutionRequest { options, ..step(&types, pairs.to_vec(), Vec::new()) });
+    assert_eq!(put.artifact_ids, [first, first + 1]);
 }
 
 fn force_update_time_moves_the_execution_only(fresh: &Fresh) {
