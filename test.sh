@@ -5,11 +5,12 @@
 #
 # Environment:
 #   HEADWATER_TEST_REQUIRED   set (as in CI): what would be left out is a failure
-#   PYTHON                    a CPython 3.9 to 3.11; without it one is looked for
+#   PYTHON                    a CPython 3.10 or 3.11; without it one is looked for
 #   ORACLE_SEEDS, ORACLE_STEPS, CLIENT_CALLS, KILL_ROUNDS   see tests/mlmd/README.md
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+python_minor_min=10
 # shellcheck source=scripts/client_env.sh
 source "$repo/scripts/client_env.sh"
 cd "$repo"
@@ -27,7 +28,7 @@ else
     python=$(find_python >/dev/null 2>&1 && printf '%s' "$python") || true
 fi
 if [ -z "$python" ]; then
-    printf '\nSKIPPED: all tests in tests/mlmd. They need CPython 3.9 to 3.11 on Linux x86-64,\n' >&2
+    printf '\nSKIPPED: all tests in tests/mlmd. They need CPython 3.10 or 3.11 on Linux x86-64,\n' >&2
     printf 'where the released ml-metadata client runs; name one with PYTHON=...\n' >&2
     exit 0
 fi

@@ -11,6 +11,7 @@
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python_minor_min=9
 # shellcheck source=scripts/client_env.sh
 source "$repo/scripts/client_env.sh"
 venv=$repo/.venv/examples

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Finding the tools and the Python that the released ml-metadata client runs on. Sourced by the
-# scripts that need it; they set $repo.
+# scripts that need it; they set $repo, and $python_minor_min to the oldest CPython 3.x they can do
+# with.
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -14,9 +15,10 @@ fail() {
 
 # Prints why a Python will not do, or nothing.
 objection() {
-    "$1" - 2>/dev/null <<'PYTHON' || echo "does not run"
+    "$1" - "$python_minor_min" 2>/dev/null <<'PYTHON' || echo "does not run"
 import platform, sys
-if platform.python_implementation() != "CPython" or not (3, 9) <= sys.version_info[:2] <= (3, 11):
+oldest = (3, int(sys.argv[1]))
+if platform.python_implementation() != "CPython" or not oldest <= sys.version_info[:2] <= (3, 11):
     print("is " + platform.python_implementation() + " " + platform.python_version())
 else:
     try:
@@ -47,7 +49,7 @@ find_python() {
         fi
         rejected+=("$candidate $reason")
     done
-    fail "the ml-metadata client needs CPython 3.9, 3.10 or 3.11 with the module venv" \
+    fail "this needs CPython 3.$python_minor_min to 3.11 with the module venv, for ml-metadata" \
         "Debian, Ubuntu:  sudo apt install python3.11 python3.11-venv" \
         "pyenv:           pyenv install 3.11" \
         "or name one:     PYTHON=/path/to/python3.11 bash $0" \

@@ -177,10 +177,10 @@ def test_tls_of_the_configuration_is_used(with_client_certificate, serve, tmp_pa
     if with_client_certificate:
         with pytest.raises(grpc.RpcError):
             types(grpc.ssl_channel_credentials(root))
+    plain = metadata_store_service_pb2_grpc.MetadataStoreServiceStub(
+        grpc.insecure_channel(f"localhost:{port}")
+    )
     with pytest.raises(grpc.RpcError):
-        plain = metadata_store_service_pb2_grpc.MetadataStoreServiceStub(
-            grpc.insecure_channel(f"localhost:{port}")
-        )
         plain.GetArtifactTypes(service.GetArtifactTypesRequest(), timeout=10)
 
 

@@ -122,4 +122,5 @@ def test_a_refused_call_is_logged_with_its_request_id_and_an_ok_one_is_not(serve
     assert b"NOT_FOUND" in ended.stderr
     told.stop()
     (line,) = [line for line in told.words().splitlines() if "`nope`" in line]
-    assert "request_id=" in line and "GetArtifactType" in line
+    assert "request_id=" in line
+    assert "GetArtifactType" in line

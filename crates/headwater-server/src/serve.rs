@@ -13,9 +13,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headwater_proto::DESCRIPTOR_SET;
 use headwater_store::Store;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -97,7 +98,7 @@ async fn serve(
     };
     let serving = server(settings)?
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+        .serve_with_incoming_shutdown(connections(listener), stop);
     tokio::select! {
         served = serving => served?,
         () = drained_too_long(stopped) => tracing::warn!("calls still in flight were cut off"),
@@ -110,7 +111,6 @@ fn server(settings: &ServeSettings) -> Result<Server, Failure> {
     let channel = &settings.channel;
     let mut server = Server::builder()
         .accept_http1(true)
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(channel.keepalive))
         .http2_keepalive_timeout(Some(channel.keepalive_timeout))
         .max_concurrent_streams(channel.streams_max);
@@ -133,6 +133,15 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
             "`--listen` takes an address and a port of this machine, as in 127.0.0.1:8080"
         };
         format!("cannot listen on `{address}`: {e}\nhint: {hint}").into()
+    })
+}
+
+/// The connections, sending each packet at once: an answer in several packets would otherwise wait
+/// 40 ms for the client to acknowledge the first. (The server builder sets this on sockets of its
+/// own only.)
+fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
+    TcpListenerStream::new(listener).map(|accepted| {
+        accepted.and_then(|connection| connection.set_nodelay(true).map(|()| connection))
     })
 }
 

@@ -68,8 +68,8 @@ fn put_artifacts(
     Ok(ids)
 }
 
-/// How many artifacts can be looked up by external id before any of them is written: up to one whose
-/// external id an earlier one may take or, being an update by id, let go.
+/// How many artifacts can be looked up by external id before any of them is written: up to one
+/// whose external id an earlier one may take or, being an update by id, let go.
 fn lookup_run(artifacts: &[Artifact]) -> usize {
     let mut seen = HashSet::new();
     let mut updates = false;
