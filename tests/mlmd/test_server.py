@@ -344,6 +344,7 @@ def test_two_servers_may_share_one_file(serve):
 def call(request, server, tmp_path):
     """`headwater call` on a file, and the same through a server."""
     local = f"sqlite:{tmp_path / 'local.db'}"
+    assert run("call", "PutEvents", "{}", "--store", local).stdout == "{}\n"
     target = local if request.param == "--store" else f"http://{server.address}"
 
     def run_call(method, text):
@@ -416,6 +417,19 @@ def test_call_lists_the_methods_there_are():
     listed = run("call", "--list")
     assert listed.returncode == 0
     assert set(METHODS) <= set(re.findall(r"\w+", listed.stdout))
+
+
+def test_call_does_not_make_a_store_to_read_from(tmp_path):
+    missing = tmp_path / "missing.db"
+    ended = run("call", "GetArtifacts", "--store", f"sqlite:{missing}")
+    assert ended.returncode == 1
+    assert str(missing) in ended.stderr
+    assert not missing.exists()
+
+
+def test_help_does_not_print_what_the_environment_holds(monkeypatch):
+    monkeypatch.setenv("HEADWATER_STORE", "postgres://u:secret@h/d")
+    assert "secret" not in run("serve", "--help").stdout
 
 
 def test_call_names_a_server_that_does_not_answer():

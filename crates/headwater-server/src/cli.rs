@@ -15,7 +15,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Cli {
     /// Where the store is: `sqlite:PATH`, made if there is none, or `sqlite::memory:`
     /// [default: sqlite:./headwater.db]
-    #[arg(long, global = true, env = "HEADWATER_STORE", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEADWATER_STORE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub(crate) store: Option<OsString>,
 
     /// Open the store to read only; calls that write answer FAILED_PRECONDITION
@@ -76,8 +82,8 @@ pub(crate) struct CallArgs {
     #[arg(value_name = "JSON", default_value = "{}")]
     pub(crate) request: String,
 
-    /// Call a running server instead of opening the store, as in http://127.0.0.1:8080
-    #[arg(long, env = "HEADWATER_SERVER", value_name = "URL", conflicts_with = "store")]
+    /// Call a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, env = "HEADWATER_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
 
     /// List the methods

@@ -119,7 +119,9 @@ impl Service {
             Some(code) => (response.map(Body::new), *code),
             None => undecoded(response.map(Body::new), request_max),
         };
-        metrics.record(method, observe::code_name(code), began.elapsed());
+        let (code, took) = (observe::code_name(code), began.elapsed());
+        metrics.record(method, code, took);
+        tracing::debug!(code, took_us = took.as_micros(), "call answered");
         drop(in_flight);
         response
     }

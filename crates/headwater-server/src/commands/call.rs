@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 
 use bytes::Bytes;
 use headwater_store::limits::MESSAGE_BYTES_MAX;
-use headwater_store::{Method, Store};
+use headwater_store::{Access, Method, Store};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
@@ -34,9 +34,13 @@ pub(crate) fn run(cli: &Cli, args: &CallArgs, file: &FileSettings) -> Result<(),
     let response = match &args.server {
         Some(server) => call_server(server, method, request)?,
         None => {
-            let store = Store::open(&config::store_url(cli, file)?)?;
-            store
-                .call_bytes(method, &request)
+            let mut url = config::store_url(cli, file)?;
+            // A misspelt path must not become an empty store that is then found empty.
+            if method.access() == Access::Read {
+                url = url.read_only();
+            }
+            Store::open(&url)
+                .and_then(|store| store.call_bytes(method, &request))
                 .map_err(|error| format!("{}: {error}", error.kind().row().code))?
         }
     };
