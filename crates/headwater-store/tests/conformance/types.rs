@@ -142,6 +142,10 @@ fn external_ids_of_types_are_unique_over_all_kinds(fresh: &Fresh) {
 
     fresh.call(put(external("A", "z")));
     fresh.call(put(named("A", &[])));
+    let artifact_types = vec![external("Twice", "t"), named("Twice", &[])];
+    fresh.call(PutTypesRequest { artifact_types, ..Default::default() });
+    let twice = fresh.call(get("Twice", None)).artifact_type.unwrap();
+    assert_eq!(twice.external_id.as_deref(), Some("t"));
     let by_id = |ids: &[&str]| GetArtifactTypesByExternalIdsRequest {
         external_ids: ids.iter().map(|&id| id.to_owned()).collect(),
         ..Default::default()
