@@ -83,7 +83,7 @@ pub(crate) struct CallArgs {
     pub(crate) request: String,
 
     /// Call a running server, as in http://127.0.0.1:8080; the store is then not opened
-    #[arg(long, env = "HEADWATER_SERVER", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 
     /// List the methods

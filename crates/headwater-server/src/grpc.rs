@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -19,8 +19,11 @@ use tracing::{Instrument as _, info_span};
 use crate::config::ChannelSettings;
 use crate::observe::{self, Metrics};
 
-/// Writers that may wait inside the store; the others wait here, in their order, without a thread.
-const WRITERS_MAX: usize = 16;
+/// Writers inside the store: one that writes, and one that is next. The others wait here, in their
+/// order, without a thread.
+const WRITERS_MAX: usize = 2;
+/// Lists inside the store. They are long and large; small reads must not wait for them.
+const LISTS_MAX: usize = 2;
 const REQUEST_ID: &str = "x-request-id";
 
 /// What a call needs.
@@ -31,8 +34,9 @@ struct Inner {
     store: Arc<Store>,
     metrics: Arc<Metrics>,
     channel: ChannelSettings,
-    readers: Semaphore,
-    writers: Semaphore,
+    readers: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
 }
 
 impl Service {
@@ -41,24 +45,41 @@ impl Service {
             store,
             metrics,
             channel,
-            readers: Semaphore::new(READERS_MAX),
-            writers: Semaphore::new(WRITERS_MAX),
+            // One connection is left for asking whether the database is there.
+            readers: Arc::new(Semaphore::new(READERS_MAX - LISTS_MAX - 1)),
+            lists: Arc::new(Semaphore::new(LISTS_MAX)),
+            writers: Arc::new(Semaphore::new(WRITERS_MAX)),
         }))
     }
 
     /// Runs a call on a thread that may block, when it is its turn.
     async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
         let inner = &self.0;
-        let turn = match method.access() {
-            Access::Read => inner.readers.acquire(),
-            Access::Write => inner.writers.acquire(),
+        let turns = match method.access() {
+            Access::Write => &inner.writers,
+            Access::Read if method.is_list() => &inner.lists,
+            Access::Read => &inner.readers,
         };
-        let _turn = turn.await.map_err(|_| Status::unavailable("the server is stopping"))?;
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let turn = turn.map_err(|_| Status::unavailable("the server is stopping"))?;
         let store = Arc::clone(&inner.store);
         let span = tracing::Span::current();
-        let work = move || span.in_scope(|| store.call_bytes(method, &request));
+        // The turn ends with the work, not with a caller that went away meanwhile; what has not
+        // begun by then is not begun at all.
+        let waiting = Arc::new(());
+        let waiter = Arc::downgrade(&waiting);
+        let work = move || {
+            let _turn = turn;
+            if waiter.strong_count() == 0 {
+                return Ok(Vec::new());
+            }
+            span.in_scope(|| store.call_bytes(method, &request))
+        };
         match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(response)) => Ok(response.into()),
+            Ok(Ok(response)) => {
+                drop(waiting);
+                Ok(response.into())
+            }
             Ok(Err(error)) => Err(answer(&error)),
             Err(panic) => {
                 tracing::error!(%panic, "a call failed by a bug; please report it");
@@ -103,28 +124,75 @@ pub(crate) async fn handle(
 
 impl Service {
     async fn answer(self, method: Method, request: Request<Body>) -> Response<Body> {
-        let began = Instant::now();
-        let metrics = Arc::clone(&self.0.metrics);
-        let in_flight = metrics.begin();
+        let mut answered = Answered::new(Arc::clone(&self.0.metrics), method);
         let channel = &self.0.channel;
         let (request_max, response_max) = (channel.request_bytes_max, channel.response_bytes_max);
+        let deadline = deadline(request.headers());
         let outcome = Arc::new(OnceLock::new());
         let call = Call { service: self, method, outcome: Arc::clone(&outcome) };
-        let response = tonic::server::Grpc::new(BytesCodec)
+        let mut grpc = tonic::server::Grpc::new(BytesCodec)
             .max_decoding_message_size(request_max)
-            .max_encoding_message_size(response_max)
-            .unary(call, request)
-            .await;
-        let (response, code) = match outcome.get() {
-            Some(code) => (response.map(Body::new), *code),
-            None => undecoded(response.map(Body::new), request_max),
+            .max_encoding_message_size(response_max);
+        let answer = tokio::time::timeout(deadline, grpc.unary(call, request)).await;
+        let (response, code) = match (answer, outcome.get()) {
+            (Ok(response), Some(code)) => (response.map(Body::new), *code),
+            (Ok(response), None) => undecoded(response.map(Body::new), request_max),
+            (Err(_), _) => {
+                let status = Status::deadline_exceeded("the call's time is over");
+                (status.into_http(), Code::DeadlineExceeded)
+            }
         };
-        let (code, took) = (observe::code_name(code), began.elapsed());
-        metrics.record(method, code, took);
-        tracing::debug!(code, took_us = took.as_micros(), "call answered");
-        drop(in_flight);
+        answered.code = observe::code_name(code);
         response
     }
+}
+
+/// Counts and logs a call when it is answered, or when its caller has gone away.
+struct Answered {
+    metrics: Arc<Metrics>,
+    method: Method,
+    began: Instant,
+    code: &'static str,
+}
+
+impl Answered {
+    fn new(metrics: Arc<Metrics>, method: Method) -> Self {
+        metrics.begin();
+        let code = observe::code_name(Code::Cancelled);
+        Self { metrics, method, began: Instant::now(), code }
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.metrics.record(self.method, self.code, took);
+        tracing::debug!(code = self.code, took_us = took.as_micros(), "call answered");
+    }
+}
+
+/// How long the caller waits, from the header `grpc-timeout`. A little less than it says, so that
+/// the answer is ours and not that of the layer above, which has another code for it.
+fn deadline(headers: &HeaderMap) -> Duration {
+    const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+    let given = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
+    let Some((number, unit)) =
+        given.and_then(|text| text.split_at_checked(text.len().checked_sub(1)?))
+    else {
+        return NEVER;
+    };
+    let Ok(number) = number.parse::<u32>() else { return NEVER };
+    let unit = match unit {
+        "H" => Duration::from_secs(60 * 60),
+        "M" => Duration::from_secs(60),
+        "S" => Duration::from_secs(1),
+        "m" => Duration::from_millis(1),
+        "u" => Duration::from_micros(1),
+        "n" => Duration::from_nanos(1),
+        _ => return NEVER,
+    };
+    let whole = unit.saturating_mul(number).min(NEVER);
+    whole.saturating_sub(Duration::from_millis(2))
 }
 
 /// A request that never reached its method. gRPC's own code for a message above the limit is

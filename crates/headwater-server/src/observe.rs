@@ -3,7 +3,6 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::io::{self, IsTerminal as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -113,14 +112,14 @@ impl Metrics {
         metrics
     }
 
-    /// Counts a call as in flight until the answer is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+    /// Counts a call as in flight, until it is recorded.
+    pub(crate) fn begin(&self) {
         self.in_flight.inc();
-        InFlight(Arc::clone(self))
     }
 
     /// Counts an answered call.
     pub(crate) fn record(&self, method: Method, code: &'static str, took: Duration) {
+        self.in_flight.dec();
         let method = method.name();
         self.calls.get_or_create(&RpcLabels { method, code }).inc();
         self.durations.get_or_create(&MethodLabel { method }).observe(took.as_secs_f64());
@@ -139,14 +138,5 @@ impl Observer for Metrics {
         for run in statements {
             self.statements.get_or_create(&StatementLabel { statement: run.name }).inc();
         }
-    }
-}
-
-/// A call that is being answered.
-pub(crate) struct InFlight(Arc<Metrics>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.dec();
     }
 }

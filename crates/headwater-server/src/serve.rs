@@ -31,7 +31,9 @@ const SERVICE: &str = "ml_metadata.MetadataStoreService";
 /// How often the database is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long calls in flight may take to end once the server was told to stop.
-const DRAIN_MAX: Duration = Duration::from_secs(30);
+const DRAIN_MAX: Duration = Duration::from_secs(25);
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Threads that run calls; more would only wait for each other.
 const BLOCKING_THREADS_MAX: usize = 64;
 
@@ -57,7 +59,7 @@ async fn serve(
     let listener = listen(&settings.listen).await?;
     let address = listener.local_addr()?;
     let ready = Arc::new(AtomicBool::new(true));
-    let (reporter, health) = tonic_health::server::health_reporter();
+    let (mut reporter, health) = tonic_health::server::health_reporter();
     report(&reporter, true).await;
     let probe = tokio::spawn(probe(Arc::clone(&store), reporter.clone(), Arc::clone(&ready)));
 
@@ -95,6 +97,10 @@ async fn serve(
         report(&reporter, false).await;
         ready.store(false, Ordering::Relaxed);
         let _ = stopping.send(true);
+        // Whoever watches has been told; the streams would otherwise stay open and be waited for.
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+        reporter.clear_service_status("").await;
+        reporter.clear_service_status(SERVICE).await;
     };
     let serving = server(settings)?
         .add_routes(routes)
@@ -140,8 +146,14 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
 /// 40 ms for the client to acknowledge the first. (The server builder sets this on sockets of its
 /// own only.)
 fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    TcpListenerStream::new(listener).map(|accepted| {
-        accepted.and_then(|connection| connection.set_nodelay(true).map(|()| connection))
+    TcpListenerStream::new(listener).then(async |accepted| match accepted {
+        Ok(connection) => connection.set_nodelay(true).map(|()| connection),
+        Err(error) => {
+            tracing::error!(%error, "a connection cannot be accepted");
+            // Most likely there are no file descriptors left; asking at once again finds none.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            Err(error)
+        }
     })
 }
 
@@ -187,24 +199,34 @@ async fn drained_too_long(mut stopped: tokio::sync::watch::Receiver<bool>) {
     tokio::time::sleep(DRAIN_MAX).await;
 }
 
-/// Asks the database again and again, and reports what it finds.
+/// Asks the database again and again, one question at a time, and reports what it finds.
 async fn probe(store: Arc<Store>, reporter: HealthReporter, ready: Arc<AtomicBool>) {
-    let mut was_ready = true;
+    let mut silent = None;
     loop {
-        tokio::time::sleep(PROBE_EVERY).await;
-        let store = Arc::clone(&store);
-        let ping = tokio::task::spawn_blocking(move || store.ping());
-        let found = tokio::time::timeout(PROBE_EVERY, ping).await;
-        let is_ready = matches!(found, Ok(Ok(Ok(()))));
-        if is_ready != was_ready {
-            match found {
-                Ok(Ok(Err(error))) => tracing::error!(%error, "not ready"),
-                Ok(Ok(Ok(()))) => tracing::info!("ready again"),
-                _ => tracing::error!("not ready: the database does not answer"),
+        let mut ping = match silent.take() {
+            Some(ping) => ping,
+            None => {
+                tokio::time::sleep(PROBE_EVERY).await;
+                let store = Arc::clone(&store);
+                tokio::task::spawn_blocking(move || store.ping())
+            }
+        };
+        let problem = match tokio::time::timeout(PROBE_EVERY, &mut ping).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error))) => Some(error.to_string()),
+            Ok(Err(panic)) => Some(panic.to_string()),
+            Err(_) => {
+                silent = Some(ping);
+                Some("the database does not answer".to_owned())
+            }
+        };
+        let is_ready = problem.is_none();
+        if ready.swap(is_ready, Ordering::Relaxed) != is_ready {
+            match problem {
+                Some(problem) => tracing::error!(problem, "not ready"),
+                None => tracing::info!("ready again"),
             }
             report(&reporter, is_ready).await;
-            ready.store(is_ready, Ordering::Relaxed);
-            was_ready = is_ready;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::limits::{ERROR_BYTES_MAX, ERROR_NAMES_MAX};
 use crate::url::StoreUrl;
 
 /// `Result` with the store's [`Error`].
@@ -110,13 +111,13 @@ impl Error {
     /// An error of the given kind. The message names the thing and the value, in lower case and
     /// without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, row: None, source: None }
+        Self { kind, message: shorten(message.into()), hint: None, row: None, source: None }
     }
 
     /// Adds what the caller can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shorten(hint.into()));
         self
     }
 
@@ -149,15 +150,10 @@ impl Error {
     /// Gives a database error the words of the operation it happened in.
     #[must_use]
     pub(crate) fn reworded(mut self, kind: ErrorKind, message: impl Into<String>) -> Self {
-        let driver = std::mem::replace(&mut self.message, message.into());
+        let driver = std::mem::replace(&mut self.message, shorten(message.into()));
         self.kind = kind;
         self.source.get_or_insert_with(|| driver.into());
         self
-    }
-
-    /// Whether a concurrent transaction was in the way.
-    pub(crate) fn is_conflict(&self) -> bool {
-        self.kind == ErrorKind::Aborted
     }
 
     /// How the caller must react.
@@ -187,6 +183,35 @@ impl StdError for Error {
     }
 }
 
+/// Leaves out the middle of a text that would not fit into a header.
+fn shorten(text: String) -> String {
+    let cost = |character: char| if character.is_ascii() { 1 } else { 3 * character.len_utf8() };
+    if text.chars().map(cost).sum::<usize>() <= ERROR_BYTES_MAX {
+        return text;
+    }
+    let within = |budget: usize| {
+        let mut spent = 0;
+        move |character: &char| {
+            spent += cost(*character);
+            spent <= budget
+        }
+    };
+    let head: String = text.chars().take_while(within(ERROR_BYTES_MAX * 2 / 3)).collect();
+    let tail: Vec<char> = text.chars().rev().take_while(within(ERROR_BYTES_MAX / 4)).collect();
+    format!("{head} … {}", tail.iter().rev().collect::<String>())
+}
+
+/// Names in backticks, the first few of them.
+pub(crate) fn names<'n>(names: impl ExactSizeIterator<Item = &'n String>) -> String {
+    let more = names.len().saturating_sub(ERROR_NAMES_MAX);
+    let mut listed: Vec<String> =
+        names.take(ERROR_NAMES_MAX).map(|name| format!("`{name}`")).collect();
+    if more > 0 {
+        listed.push(format!("{more} more"));
+    }
+    listed.join(", ")
+}
+
 /// Shorthand for the kinds that the operations use most.
 macro_rules! shorthand {
     ($($name:ident $kind:ident),*) => {$(
@@ -210,6 +235,18 @@ mod tests {
         for row in ERRORS {
             assert_eq!(row.kind.row().code, row.code);
             assert_eq!(ERRORS.iter().filter(|other| other.grpc == row.grpc).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends_and_fits_into_a_header() {
+        for filling in ["x", "名"] {
+            let error = invalid(format!("the name `{}` is taken", filling.repeat(20_000)));
+            let text = error.to_string();
+            assert!(text.starts_with("the name") && text.ends_with("is taken"), "{text}");
+            let bytes: usize =
+                text.chars().map(|c| if c.is_ascii() { 1 } else { 3 * c.len_utf8() }).sum();
+            assert!(bytes <= ERROR_BYTES_MAX, "{bytes}");
         }
     }
 

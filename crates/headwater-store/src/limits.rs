@@ -10,8 +10,8 @@ pub const STRUCT_TYPE_DEPTH_MAX: usize = 30;
 /// Nodes of one page when the request does not say; MLMD's default.
 pub const PAGE_SIZE_DEFAULT: i32 = 20;
 
-/// Nodes read per statement while a list is put together, so that memory follows the answer and
-/// not the table.
+/// Nodes read per statement while a list is put together, so that memory holds these and the
+/// encoded answer, not the table.
 pub const READ_CHUNK: usize = 1000;
 
 /// How long a writer waits for another process that holds the database, in milliseconds.
@@ -23,6 +23,13 @@ pub const READERS_MAX: usize = 8;
 /// Prepared statements kept per connection.
 pub const STATEMENTS_MAX: usize = 128;
 
-/// Times a transaction is begun before a conflict is answered with `ABORTED`. Waiting happens in
-/// the database, for up to [`BUSY_TIMEOUT_MS`] each time.
-pub const TRANSACTION_TRIES_MAX: u32 = 2;
+/// Links between contexts and their members that one request may make. They grow as the product
+/// of its contexts and nodes, and hold the writer while they are written.
+pub const LINKS_MAX: usize = 250_000;
+
+/// Longest text of an error, in bytes of a gRPC header, where a character that is not ASCII takes
+/// three per byte. Clients drop an answer whose headers pass 8 KiB and report something else.
+pub const ERROR_BYTES_MAX: usize = 2048;
+
+/// Names that an error lists before it says how many more there are.
+pub const ERROR_NAMES_MAX: usize = 10;

@@ -14,7 +14,7 @@ use prost::Message;
 use crate::backend::{Access, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
-use crate::ops::nodes::{self, PutOptions};
+use crate::ops::nodes::{self, Encoded, Listed, PutOptions};
 use crate::ops::page::Scope;
 use crate::ops::types::{self, Evolution};
 use crate::ops::{events, links, steps};
@@ -34,6 +34,13 @@ pub trait Call: Message + Validate + Default + Debug {
 
     #[doc(hidden)]
     fn run(&self, session: &mut Session<'_>) -> Result<Self::Response>;
+
+    /// Runs the call and encodes the answer. A list does so node by node, so that memory holds the
+    /// encoded answer and a few nodes, not all of them.
+    #[doc(hidden)]
+    fn run_encoded(&self, session: &mut Session<'_>) -> Result<Vec<u8>> {
+        Ok(self.run(session)?.encode_to_vec())
+    }
 }
 
 macro_rules! methods {
@@ -65,6 +72,11 @@ macro_rules! methods {
                 match name { $(stringify!($name) => Some(Method::$name),)* _ => None }
             }
 
+            /// Whether it reads many nodes, and so must not take the place of small reads.
+            pub fn is_list(self) -> bool {
+                match self { $(Method::$name => is_list!($answer)),* }
+            }
+
             pub(crate) fn call_bytes(self, store: &Store, request: &[u8]) -> Result<Vec<u8>> {
                 match self { $(Method::$name => call_bytes::<$request>(store, request)),* }
             }
@@ -78,6 +90,8 @@ macro_rules! methods {
                 let $r = self;
                 answer!($response $answer)
             }
+
+            encoded_answer!($session $r $answer);
         })*
     };
 }
@@ -85,14 +99,40 @@ macro_rules! methods {
 /// The ways to answer: the fields of the response, a page of nodes, or a whole result.
 macro_rules! answer {
     ($response:ident { $($fields:tt)* }) => { Ok($response { $($fields)* }) };
-    ($response:ident [$nodes:ident: $listed:expr]) => {{
-        let listed = $listed;
+    ($response:ident [$nodes:ident: $node:ident = $listed:expr]) => {{
+        let listed: Listed<Vec<$node>> = $listed;
         let mut response = $response::default();
         response.$nodes = listed.nodes;
         response.next_page_token = listed.next_page_token;
         Ok(response)
     }};
     ($response:ident ($whole:expr)) => { $whole };
+}
+
+macro_rules! is_list {
+    ([$($listed:tt)*]) => {
+        true
+    };
+    ($other:tt) => {
+        false
+    };
+}
+
+/// The same for an answer that is encoded at once: lists have their nodes in field 1 and the token
+/// in field 2.
+macro_rules! encoded_answer {
+    ($session:ident $r:ident [$nodes:ident: $node:ident = $listed:expr]) => {
+        fn run_encoded(&self, $session: &mut Session<'_>) -> Result<Vec<u8>> {
+            let $r = self;
+            let listed: Listed<Encoded<$node>> = $listed;
+            let mut bytes = listed.nodes.into_bytes();
+            if let Some(token) = &listed.next_page_token {
+                prost::encoding::string::encode(2, token, &mut bytes);
+            }
+            Ok(bytes)
+        }
+    };
+    ($session:ident $r:ident $other:tt) => {};
 }
 
 /// A list of all nodes, of those of a type, or of those in a context, as a request asks for it.
@@ -126,9 +166,9 @@ fn call_bytes<R: Call>(store: &Store, request: &[u8]) -> Result<Vec<u8>> {
     R::validate_wire(request)?;
     let request =
         R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))?;
-    let response = store.call(&request)?;
-    check_size("answer", response.encoded_len())?;
-    Ok(response.encode_to_vec())
+    let response = store.call_encoded(&request)?;
+    check_size("answer", response.len())?;
+    Ok(response)
 }
 
 /// The flags of a request that puts types.
@@ -141,7 +181,7 @@ macro_rules! evolution {
 /// The options of a request that puts nodes.
 macro_rules! masked {
     ($r:ident) => {{
-        let mask = Mask($r.update_mask.as_ref().map_or(&[], |mask| &mask.paths));
+        let mask = Mask::new($r.update_mask.as_ref().map_or(&[], |mask| &mask.paths));
         PutOptions { mask, ..PutOptions::default() }
     }};
 }
@@ -228,7 +268,7 @@ methods! {
         artifact_ids: nodes::put(s, &r.artifacts, &artifact_options(r))?
     }
     Read GetArtifacts(GetArtifactsRequest)
-        -> GetArtifactsResponse |s, r| [artifacts: list!(s, r)]
+        -> GetArtifactsResponse |s, r| [artifacts: Artifact = list!(s, r)]
     Read GetArtifactsByID(GetArtifactsByIdRequest) -> GetArtifactsByIdResponse |s, r| (
         get_artifacts_with_types(s, r)
     )
@@ -236,7 +276,7 @@ methods! {
         artifacts: nodes::get_linked(s, "uri", Value::texts(&r.uris))?
     }
     Read GetArtifactsByType(GetArtifactsByTypeRequest)
-        -> GetArtifactsByTypeResponse |s, r| [artifacts: list!(s, r, of_type)]
+        -> GetArtifactsByTypeResponse |s, r| [artifacts: Artifact = list!(s, r, of_type)]
     Read GetArtifactByTypeAndName(GetArtifactByTypeAndNameRequest)
         -> GetArtifactByTypeAndNameResponse |s, r| {
         artifact: nodes::get_by_name(s, r.type_name(), r.type_version(), r.artifact_name())?
@@ -246,19 +286,19 @@ methods! {
         artifacts: nodes::get_by_external_ids(s, &r.external_ids)?
     }
     Read GetArtifactsByContext(GetArtifactsByContextRequest)
-        -> GetArtifactsByContextResponse |s, r| [artifacts: list!(s, r, in_context)]
+        -> GetArtifactsByContextResponse |s, r| [artifacts: Artifact = list!(s, r, in_context)]
 
     // Executions.
     Write PutExecutions(PutExecutionsRequest) -> PutExecutionsResponse |s, r| {
         execution_ids: nodes::put(s, &r.executions, &masked!(r))?
     }
     Read GetExecutions(GetExecutionsRequest)
-        -> GetExecutionsResponse |s, r| [executions: list!(s, r)]
+        -> GetExecutionsResponse |s, r| [executions: Execution = list!(s, r)]
     Read GetExecutionsByID(GetExecutionsByIdRequest) -> GetExecutionsByIdResponse |s, r| {
         executions: nodes::get_by_ids(s, &r.execution_ids)?
     }
     Read GetExecutionsByType(GetExecutionsByTypeRequest)
-        -> GetExecutionsByTypeResponse |s, r| [executions: list!(s, r, of_type)]
+        -> GetExecutionsByTypeResponse |s, r| [executions: Execution = list!(s, r, of_type)]
     Read GetExecutionByTypeAndName(GetExecutionByTypeAndNameRequest)
         -> GetExecutionByTypeAndNameResponse |s, r| {
         execution: nodes::get_by_name(s, r.type_name(), r.type_version(), r.execution_name())?
@@ -268,19 +308,19 @@ methods! {
         executions: nodes::get_by_external_ids(s, &r.external_ids)?
     }
     Read GetExecutionsByContext(GetExecutionsByContextRequest)
-        -> GetExecutionsByContextResponse |s, r| [executions: list!(s, r, in_context)]
+        -> GetExecutionsByContextResponse |s, r| [executions: Execution = list!(s, r, in_context)]
 
     // Contexts.
     Write PutContexts(PutContextsRequest) -> PutContextsResponse |s, r| {
         context_ids: nodes::put(s, &r.contexts, &masked!(r))?
     }
     Read GetContexts(GetContextsRequest)
-        -> GetContextsResponse |s, r| [contexts: list!(s, r)]
+        -> GetContextsResponse |s, r| [contexts: Context = list!(s, r)]
     Read GetContextsByID(GetContextsByIdRequest) -> GetContextsByIdResponse |s, r| {
         contexts: nodes::get_by_ids(s, &r.context_ids)?
     }
     Read GetContextsByType(GetContextsByTypeRequest)
-        -> GetContextsByTypeResponse |s, r| [contexts: list!(s, r, of_type)]
+        -> GetContextsByTypeResponse |s, r| [contexts: Context = list!(s, r, of_type)]
     Read GetContextByTypeAndName(GetContextByTypeAndNameRequest)
         -> GetContextByTypeAndNameResponse |s, r| {
         context: nodes::get_by_name(s, r.type_name(), r.type_version(), r.context_name())?

@@ -42,7 +42,7 @@ const TABLES_AT_VERSION_0: [&str; 8] = [
 ];
 
 /// What Headwater adds; the last statement of the additions.
-const LAST_ADDITION: &str = "hw_attribution_artifact_id";
+const LAST_ADDITION: &str = "hw_context_type_id";
 
 /// What a database turned out to be.
 enum Found {

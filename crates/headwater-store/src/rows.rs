@@ -97,39 +97,51 @@ fn property_value(row: &dyn Row) -> Result<Option<value::Value>> {
         return Ok(Some(double_value(stored, row.column(6)?)));
     }
     if let Some(text) = opt_text(row, 5)? {
-        return string_value(text, row.column(6)?).map(Some);
+        return Ok(Some(string_value(text, row.column(6)?)));
     }
-    if let Column::Text(text) = row.column(7)? {
-        let any = BASE64
-            .decode(text)
-            .map_err(|e| data_loss("a proto property is not base64").caused_by(e))?;
-        let any = prost_types::Any::decode(&any[..])
-            .map_err(|e| data_loss("a proto property is not an Any").caused_by(e))?;
-        return Ok(Some(value::Value::ProtoValue(any)));
+    match row.column(7)? {
+        Column::Null => {}
+        Column::Text(text) => return proto_value(text.as_bytes()).map(Some),
+        Column::Blob(bytes) => return proto_value(bytes).map(Some),
+        other => return Err(data_loss(format!("a proto property holds {other:?}"))),
     }
     Ok(opt_int(row, 8)?.map(|value| value::Value::BoolValue(value != 0)))
 }
 
-fn string_value(text: String, exact: Column<'_>) -> Result<value::Value> {
-    if let Column::Blob(bytes) = exact {
-        let exact = std::str::from_utf8(bytes)
-            .map_err(|e| data_loss("a string property is not UTF-8").caused_by(e))?;
-        return Ok(value::Value::StringValue(exact.to_owned()));
+fn proto_value(base64: &[u8]) -> Result<value::Value> {
+    let bytes = BASE64
+        .decode(base64)
+        .map_err(|e| data_loss("a proto property is not base64").caused_by(e))?;
+    prost_types::Any::decode(&bytes[..])
+        .map(value::Value::ProtoValue)
+        .map_err(|e| data_loss("a proto property is not an Any").caused_by(e))
+}
+
+/// A string or a struct. MLMD updates `string_value` and leaves `byte_value` as it is, so what
+/// stands there counts only where the two agree.
+fn string_value(text: String, exact: Column<'_>) -> value::Value {
+    if let Column::Blob(bytes) = exact
+        && let Some(exact) = text.strip_prefix(' ').filter(|text| text.as_bytes() == bytes)
+    {
+        return value::Value::StringValue(exact.to_owned());
     }
     let decoded = text
         .strip_prefix(STRUCT_PREFIX)
         .and_then(|encoded| BASE64.decode(encoded).ok())
         .and_then(|bytes| prost_types::Struct::decode(&bytes[..]).ok());
-    Ok(decoded.map_or(value::Value::StringValue(text), value::Value::StructValue))
+    decoded.map_or(value::Value::StringValue(text), value::Value::StructValue)
 }
 
-/// A double, whose bits stand in `byte_value` where the column cannot hold them.
+/// A double, whose bits stand in `byte_value` where the column cannot hold them; as with strings,
+/// they count only where the two agree.
 fn double_value(stored: f64, exact: Column<'_>) -> value::Value {
     let bits = match exact {
         Column::Blob(bytes) => bytes.try_into().ok().map(u64::from_le_bytes),
         _ => None,
     };
-    value::Value::DoubleValue(bits.map_or(stored, f64::from_bits))
+    let exact = bits.map(f64::from_bits);
+    let agrees = |exact: &f64| *exact == stored || (exact.is_nan() && stored.is_nan());
+    value::Value::DoubleValue(exact.filter(agrees).unwrap_or(stored))
 }
 
 /// The columns `double_value` and `byte_value` of a double.
@@ -300,6 +312,26 @@ mod tests {
             };
             assert_eq!(read.to_bits(), double.to_bits());
         }
+    }
+
+    #[test]
+    fn what_mlmd_wrote_over_a_value_counts() {
+        const ZERO: &[u8] = &(-0.0_f64).to_bits().to_le_bytes();
+        let row = |columns: [Column<'static>; 6]| {
+            let [int, double, string, byte, proto, bool] = columns;
+            let head = [Column::Int(1), Column::Text("p"), Column::Int(0)];
+            let [a, b, c] = head;
+            property(&Columns([a, b, c, int, double, string, byte, proto, bool]))
+                .expect("a value")
+                .value
+                .value
+        };
+        let null = Column::Null;
+        let double = [null, Column::Real(5.0), null, Column::Blob(ZERO), null, null];
+        assert_eq!(row(double), Some(value::Value::DoubleValue(5.0)));
+        let bytes = Column::Blob(MLMD_NULL.as_bytes());
+        let string = [null, null, Column::Text("new"), bytes, null, null];
+        assert_eq!(row(string), Some(value::Value::StringValue("new".into())));
     }
 
     #[test]

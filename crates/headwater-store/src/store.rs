@@ -1,4 +1,4 @@
-//! The store: opening it, and the one place where a transaction begins, commits and is retried.
+//! The store: opening it, and the one place where a transaction begins and commits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::backend::sqlite::Sqlite;
 use crate::backend::{Access, Backend, OnRow, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{MESSAGE_BYTES_MAX, TRANSACTION_TRIES_MAX};
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::methods::{Call, Method};
 use crate::migrate;
 use crate::ops::types::KnownType;
@@ -67,6 +67,12 @@ impl Store {
         self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run(session))
     }
 
+    /// Runs a call and encodes the answer, node by node where it is a list.
+    pub(crate) fn call_encoded<R: Call>(&self, request: &R) -> Result<Vec<u8>> {
+        request.validate()?;
+        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run_encoded(session))
+    }
+
     /// Runs a call given as encoded messages, as a transport has them.
     pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
         method.call_bytes(self, request)
@@ -87,29 +93,15 @@ impl Store {
         &*self.backend
     }
 
-    /// Begins a transaction, runs `work` in it and commits; begins again when the database says
-    /// that a concurrent transaction was in the way.
+    /// Begins a transaction, runs `work` in it and commits. The one place that does.
+    ///
+    /// A conflict is not retried here: the database has waited for the lock before it reports one,
+    /// and waiting again would only hold the other writers up.
     pub(crate) fn transact<T>(
         &self,
         access: Access,
         method: Option<Method>,
-        mut work: impl FnMut(&mut Session<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let mut tries = 1;
-        loop {
-            let done = self.transact_once(access, method, &mut work);
-            match done {
-                Err(error) if error.is_conflict() && tries < TRANSACTION_TRIES_MAX => tries += 1,
-                done => return done,
-            }
-        }
-    }
-
-    fn transact_once<T>(
-        &self,
-        access: Access,
-        method: Option<Method>,
-        work: &mut impl FnMut(&mut Session<'_>) -> Result<T>,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut session = Session {
             tx: self.backend.begin(access)?,

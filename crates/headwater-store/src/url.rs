@@ -47,14 +47,7 @@ impl StoreUrl {
         if name.is_empty() || name == ":memory:" {
             return Ok(Self::memory());
         }
-        let path = match name.strip_prefix("file:") {
-            None => name,
-            Some(uri) if uri.contains(['?', '%', '#']) => {
-                return Err(invalid(format!("filename_uri `{name}` has parts beside a path"))
-                    .hint("give a plain path; use connection_mode for the mode"));
-            }
-            Some(uri) => uri.strip_prefix("//").unwrap_or(uri),
-        };
+        let path = plain_path(name)?;
         let mode = match sqlite.connection_mode() {
             ConnectionMode::Readonly => SqliteMode::Read,
             ConnectionMode::Readwrite => SqliteMode::Write,
@@ -99,8 +92,8 @@ impl FromStr for StoreUrl {
         match text.split_once(':') {
             Some(("sqlite", ":memory:")) => Ok(Self::memory()),
             Some(("sqlite", rest)) => {
-                let path = rest.strip_prefix("//").unwrap_or(rest);
-                if path.is_empty() || path.contains('\0') {
+                let path = plain_path(rest.strip_prefix("//").unwrap_or(rest))?;
+                if path.is_empty() {
                     return Err(invalid(format!("store `{text}` names no file")).hint(forms));
                 }
                 Ok(Self::file(path))
@@ -111,6 +104,18 @@ impl FromStr for StoreUrl {
             _ => Err(invalid(format!("store `{}` is not a store URL", redact(text))).hint(forms)),
         }
     }
+}
+
+/// The path in a file name of SQLite, which may be a `file:` URI. The database would read more out
+/// of one than we would know of, such as a mode, so such parts are refused.
+fn plain_path(name: &str) -> Result<&str> {
+    let uri = name.strip_prefix("file:");
+    let path = uri.map_or(name, |uri| uri.strip_prefix("//").unwrap_or(uri));
+    if path.contains(['?', '\0']) || (uri.is_some() && path.contains(['%', '#'])) {
+        return Err(invalid(format!("`{name}` has parts beside a path"))
+            .hint("give a plain path; `--read-only` or connection_mode say the mode"));
+    }
+    Ok(path)
 }
 
 fn not_yet(what: &str) -> Error {
@@ -141,7 +146,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_store_and_hides_passwords() {
-        for text in ["", "a.db", "sqlite:", "sqllite:a.db", "http://x"] {
+        for text in ["", "a.db", "sqlite:", "sqllite:a.db", "http://x", "sqlite:file:x?mode=memory"]
+        {
             let error = text.parse::<StoreUrl>().expect_err("no URL");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
         }

@@ -1,11 +1,13 @@
 //! Checks of messages alone. Pure: a message goes in, `Ok` or `INVALID_ARGUMENT` comes out.
 
+use std::collections::HashSet;
+
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 
-use crate::error::{Error, ErrorKind, Result, already_exists, invalid, unimplemented};
+use crate::error::{Error, ErrorKind, Result, already_exists, invalid, names, unimplemented};
 use crate::kinds::{Node, NodeType};
-use crate::limits::STRUCT_TYPE_DEPTH_MAX;
+use crate::limits::{LINKS_MAX, STRUCT_TYPE_DEPTH_MAX};
 use crate::ops::types::{Evolution, KnownType};
 
 /// What a request can be checked for before a transaction begins.
@@ -63,7 +65,7 @@ impl Validate for PutLineageSubgraphRequest {
         for (at, edge) in self.event_edges.iter().enumerate() {
             event_edge(self, at, edge)?;
         }
-        Ok(())
+        links(self.contexts.len(), self.artifacts.len() + self.executions.len())
     }
 }
 
@@ -81,9 +83,20 @@ impl Validate for PutExecutionRequest {
                 "artifact_event_pairs[{at}] is empty, so it cannot belong to the contexts"
             ))
             .hint("leave the pair out")),
-            _ => Ok(()),
+            _ => links(self.contexts.len(), self.artifact_event_pairs.len() + 1),
         }
     }
+}
+
+/// Every node of the request is linked with every context of it.
+fn links(n_contexts: usize, n_nodes: usize) -> Result<()> {
+    if n_contexts.saturating_mul(n_nodes) <= LINKS_MAX {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "{n_contexts} contexts with {n_nodes} nodes are more than {LINKS_MAX} links"
+    ))
+    .hint("send the nodes in several requests"))
 }
 
 macro_rules! nothing_to_check {
@@ -122,19 +135,22 @@ fn event_edge(
     let Some(event) = &edge.event else {
         return Err(invalid(format!("event_edges[{at}] has no event")));
     };
-    let executions: Vec<Option<i64>> = request.executions.iter().map(|node| node.id).collect();
-    edge_end(at, "execution", edge.execution_index, event.execution_id, &executions)?;
-    let artifacts: Vec<Option<i64>> = request.artifacts.iter().map(|node| node.id).collect();
-    edge_end(at, "artifact", edge.artifact_index, event.artifact_id, &artifacts)
+    let execution = |index| request.executions.get(index).map(|node: &Execution| node.id);
+    let n_executions = request.executions.len();
+    let named = (edge.execution_index, event.execution_id);
+    edge_end(at, "execution", named, n_executions, execution)?;
+    let artifact = |index| request.artifacts.get(index).map(|node: &Artifact| node.id);
+    let named = (edge.artifact_index, event.artifact_id);
+    edge_end(at, "artifact", named, request.artifacts.len(), artifact)
 }
 
 /// One end of an edge: an index into the request's nodes, an id, or both where they agree.
 fn edge_end(
     at: usize,
     noun: &str,
-    index: Option<i32>,
-    id: Option<i64>,
-    nodes: &[Option<i64>],
+    (index, id): (Option<i32>, Option<i64>),
+    n_nodes: usize,
+    node: impl Fn(usize) -> Option<Option<i64>>,
 ) -> Result<()> {
     let Some(index) = index else {
         return match id {
@@ -143,18 +159,15 @@ fn edge_end(
                 .hint(format!("set `{noun}_index` or `event.{noun}_id`"))),
         };
     };
-    let Some(node_id) = usize::try_from(index).ok().and_then(|index| nodes.get(index)) else {
+    let Some(node_id) = usize::try_from(index).ok().and_then(node) else {
         return Err(Error::new(
             ErrorKind::OutOfRange,
-            format!(
-                "{noun}_index {index} of event_edges[{at}] lies outside the {} {noun}s",
-                nodes.len()
-            ),
+            format!("{noun}_index {index} of event_edges[{at}] lies outside the {n_nodes} {noun}s"),
         ));
     };
     match (node_id, id) {
         (_, None) => Ok(()),
-        (Some(node_id), Some(id)) if *node_id == id => Ok(()),
+        (Some(node_id), Some(id)) if node_id == id => Ok(()),
         (Some(node_id), Some(id)) => Err(invalid(format!(
             "event_edges[{at}] says {noun} {id}, but its {noun}_index points at {noun} {node_id}"
         ))),
@@ -230,7 +243,7 @@ pub(crate) fn type_change<'p, T: NodeType>(
     let mut omitted = Vec::new();
     for (name, data_type) in stored.properties() {
         match put.properties().get(name) {
-            None => omitted.push(format!("`{name}`")),
+            None => omitted.push(name),
             Some(other) if other != data_type => {
                 return Err(exists(format!(
                     "`{name}` is {}, not {}",
@@ -242,7 +255,7 @@ pub(crate) fn type_change<'p, T: NodeType>(
         }
     }
     if !omitted.is_empty() && !evolution.can_omit_fields {
-        return Err(exists(format!("{} is missing", omitted.join(", ")))
+        return Err(exists(format!("{} is missing", names(omitted.into_iter())))
             .hint("set `can_omit_fields` to put the type without it"));
     }
     let added: Vec<_> = put
@@ -291,29 +304,73 @@ pub(crate) fn external_ids(external_ids: &[String]) -> Result<()> {
 ///
 /// A mask path is a field, `properties` or `custom_properties` for a whole map, or
 /// `properties.NAME` for one entry. Unknown paths are ignored, as MLMD does.
+#[derive(Debug, Default)]
+pub(crate) struct Mask<'m> {
+    is_masked: bool,
+    fields: Vec<&'m str>,
+    /// The entries of `properties` and of `custom_properties`.
+    maps: [Covered<'m>; 2],
+}
+
+/// The entries of a map that a mask names.
 #[derive(Debug)]
-pub(crate) struct Mask<'m>(pub(crate) &'m [String]);
+enum Covered<'m> {
+    All,
+    Some(HashSet<&'m str>),
+}
+
+impl Default for Covered<'_> {
+    /// A mask without paths is no mask.
+    fn default() -> Self {
+        Covered::All
+    }
+}
+
+impl<'m> Covered<'m> {
+    fn add(&mut self, rest: &'m str) {
+        match (self, rest.strip_prefix('.')) {
+            (Covered::Some(names), Some(name)) => drop(names.insert(name)),
+            (all, None) if rest.is_empty() => *all = Covered::All,
+            _ => {}
+        }
+    }
+}
 
 impl<'m> Mask<'m> {
+    pub(crate) fn new(paths: &'m [String]) -> Self {
+        if paths.is_empty() {
+            return Self::default();
+        }
+        let none = || Covered::Some(HashSet::new());
+        let mut mask = Self { is_masked: true, fields: Vec::new(), maps: [none(), none()] };
+        for path in paths {
+            if let Some(rest) = path.strip_prefix("properties") {
+                mask.maps[0].add(rest);
+            } else if let Some(rest) = path.strip_prefix("custom_properties") {
+                mask.maps[1].add(rest);
+            } else {
+                mask.fields.push(path);
+            }
+        }
+        mask
+    }
+
     /// Whether the update is not masked at all.
     pub(crate) fn is_everything(&self) -> bool {
-        self.0.is_empty()
+        !self.is_masked
     }
 
     /// Paths of plain fields.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &'m str> {
-        self.0.iter().map(String::as_str).filter(|path| {
-            !path.starts_with("properties") && !path.starts_with("custom_properties")
-        })
+        self.fields.iter().copied()
     }
 
-    /// Whether the update touches this entry of a map of properties.
-    pub(crate) fn covers(&self, map: &str, property: &str) -> bool {
-        self.is_everything()
-            || self.0.iter().any(|path| {
-                path.strip_prefix(map)
-                    .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.') == Some(property))
-            })
+    /// Whether the update touches this entry of `properties`, or of `custom_properties`.
+    pub(crate) fn covers(&self, is_custom: bool, property: &str) -> bool {
+        match &self.maps[usize::from(is_custom)] {
+            Covered::All => true,
+            Covered::Some(names) => names.contains(property),
+        }
     }
 }
 
@@ -324,7 +381,7 @@ pub(crate) fn properties<N: Node>(
     mask: &Mask<'_>,
 ) -> Result<Option<()>> {
     for (name, value) in node.properties() {
-        if !mask.covers("properties", name) {
+        if !mask.covers(false, name) {
             continue;
         }
         let Some(data_type) = known.properties.get(name) else { return Ok(None) };
@@ -338,7 +395,7 @@ pub(crate) fn properties<N: Node>(
         }
     }
     for (name, value) in node.custom_properties() {
-        if mask.covers("custom_properties", name) && value.value.is_none() {
+        if mask.covers(true, name) && value.value.is_none() {
             return Err(invalid(format!("custom property `{name}` has no value"))
                 .hint("set one of its value fields, or leave the property out"));
         }
@@ -351,14 +408,13 @@ pub(crate) fn unknown_property<N: Node>(node: &N, known: &KnownType, mask: &Mask
     let name = node
         .properties()
         .keys()
-        .find(|name| mask.covers("properties", name) && !known.properties.contains_key(*name));
+        .find(|name| mask.covers(false, name) && !known.properties.contains_key(*name));
     let name = name.map_or("", String::as_str);
-    let expected: Vec<String> =
-        known.properties.keys().take(10).map(|name| format!("`{name}`")).collect();
+    let expected = names(known.properties.keys());
     let hint = if expected.is_empty() {
         "the type has none; use `custom_properties`, or add it to the type".to_owned()
     } else {
-        format!("it has {}; use `custom_properties` for others", expected.join(", "))
+        format!("it has {expected}; use `custom_properties` for others")
     };
     invalid(format!("type `{}` has no property `{name}`", known.name)).hint(hint)
 }
@@ -422,13 +478,16 @@ mod tests {
     fn a_mask_covers_fields_maps_and_entries() {
         let paths = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
         let whole = paths(&["state", "properties"]);
-        assert!(Mask(&whole).covers("properties", "a"));
-        assert!(!Mask(&whole).covers("custom_properties", "a"));
-        assert_eq!(Mask(&whole).fields().collect::<Vec<_>>(), ["state"]);
-        let entry = paths(&["properties.a.b", "custom_properties.c"]);
-        assert!(Mask(&entry).covers("properties", "a.b"));
-        assert!(!Mask(&entry).covers("properties", "a"));
-        assert!(Mask(&entry).covers("custom_properties", "c"));
-        assert!(Mask(&[]).covers("properties", "anything"));
+        assert!(Mask::new(&whole).covers(false, "a"));
+        assert!(!Mask::new(&whole).covers(true, "a"));
+        assert_eq!(Mask::new(&whole).fields().collect::<Vec<_>>(), ["state"]);
+        let entry = paths(&["properties.a.b", "custom_properties.c", "propertiesx"]);
+        assert!(Mask::new(&entry).covers(false, "a.b"));
+        assert!(!Mask::new(&entry).covers(false, "a"));
+        assert!(Mask::new(&entry).covers(true, "c"));
+        assert!(!Mask::new(&entry).is_everything());
+        let both = paths(&["properties", "custom_properties"]);
+        assert!(!Mask::new(&both).is_everything());
+        assert!(Mask::new(&[]).is_everything() && Mask::new(&[]).covers(false, "anything"));
     }
 }

@@ -125,6 +125,19 @@ fn read_only_reads_and_refuses_to_write() {
 }
 
 #[test]
+fn a_write_ahead_log_that_is_deleted_is_noticed() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    put_type(&store, "A").unwrap();
+    let log = folder.0.path().join("store.db-wal");
+    fs::rename(&log, folder.0.path().join("aside")).unwrap();
+    let error = put_type(&store, "B").expect_err("into the void");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    fs::rename(folder.0.path().join("aside"), &log).unwrap();
+    put_type(&store, "B").unwrap();
+}
+
+#[test]
 fn a_file_that_is_deleted_or_replaced_is_noticed() {
     let folder = Folder::new();
     let store = open(&folder.path()).unwrap();
@@ -171,6 +184,21 @@ fn members_of_a_context_that_do_not_exist_are_passed_over() {
     connection.execute_batch(dangle).unwrap();
     let members = GetArtifactsByContextRequest { context_id: Some(1), ..Default::default() };
     assert!(store.call(&members).unwrap().artifacts.is_empty());
+}
+
+#[test]
+fn a_store_on_read_only_media_can_be_read() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(folder.0.path().join("disk %?#")) else { return };
+    put_type(&open(&disk.0.join("a store.db")).unwrap(), "A").unwrap();
+    let frozen = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status().unwrap();
+    assert!(frozen.success());
+    let store = Store::open(&StoreUrl::file(disk.0.join("a store.db")).read_only()).unwrap();
+    let types = store.call(&GetArtifactTypesRequest::default()).unwrap().artifact_types;
+    assert_eq!(types.len(), 1);
+    let error = put_type(&store, "B").expect_err("read only");
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    drop(store);
 }
 
 /// A disk of 2 MiB, gone when dropped.

@@ -3,3 +3,8 @@
 -- MLMD scans the whole table to find the contexts of an execution or an artifact.
 CREATE INDEX IF NOT EXISTS hw_association_execution_id ON Association (execution_id);
 CREATE INDEX IF NOT EXISTS hw_attribution_artifact_id ON Attribution (artifact_id);
+
+-- A list of one type by id goes through this index in order, where MLMD reads all of the type.
+CREATE INDEX IF NOT EXISTS hw_artifact_type_id ON Artifact (type_id);
+CREATE INDEX IF NOT EXISTS hw_execution_type_id ON Execution (type_id);
+CREATE INDEX IF NOT EXISTS hw_context_type_id ON Context (type_id);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::{Condvar, FairMutex, FairMutexGuard, Mutex};
@@ -48,7 +49,7 @@ pub enum SqliteMode {
 /// An open SQLite database.
 pub(crate) struct Sqlite {
     config: SqliteConfig,
-    identity: Option<FileIdentity>,
+    files: Option<OpenFiles>,
     writer: FairMutex<Connection>,
     readers: Readers,
 }
@@ -57,27 +58,14 @@ impl Sqlite {
     /// Opens the database. Every failure names the file and the way out.
     pub(crate) fn open(config: SqliteConfig) -> Result<Self> {
         let writer = connect(&config)?;
-        let identity = config.path.as_deref().and_then(|path| FileIdentity::of(path).ok());
-        Ok(Self { config, identity, writer: FairMutex::new(writer), readers: Readers::default() })
+        let files = config.path.as_deref().map(OpenFiles::new).transpose()?;
+        Ok(Self { config, files, writer: FairMutex::new(writer), readers: Readers::default() })
     }
 
-    /// Fails when the file at the path is no longer the one that was opened: SQLite would go on
+    /// Fails when a file of the database is no longer the one that was opened: SQLite would go on
     /// writing into a file that nobody can find again.
-    fn check_file(&self) -> Result<()> {
-        let (Some(path), Some(opened)) = (&self.config.path, &self.identity) else {
-            return Ok(());
-        };
-        match FileIdentity::of(path) {
-            Ok(found) if found == *opened => Ok(()),
-            found => {
-                let what = if found.is_ok() { "replaced" } else { "deleted" };
-                Err(Error::new(
-                    ErrorKind::Unavailable,
-                    format!("database file `{}` was {what} while it was open", path.display()),
-                )
-                .hint("put the file back, or restart to open what is there now"))
-            }
-        }
+    fn check_files(&self) -> Result<()> {
+        self.files.as_ref().map_or(Ok(()), OpenFiles::check)
     }
 }
 
@@ -110,7 +98,7 @@ impl Backend for Sqlite {
     }
 
     fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>> {
-        self.check_file()?;
+        self.check_files()?;
         if access == Access::Write && self.config.mode == SqliteMode::Read {
             return Err(Error::new(
                 ErrorKind::FailedPrecondition,
@@ -134,6 +122,9 @@ impl Backend for Sqlite {
     }
 
     fn ping(&self) -> Result<()> {
+        if self.config.path.is_none() {
+            return Ok(());
+        }
         let mut tx = self.begin(Access::Read)?;
         let probe = Statement {
             name: "ping",
@@ -252,7 +243,7 @@ impl Tx for SqliteTx<'_> {
 
     fn commit(self: Box<Self>) -> Result<()> {
         if self.access == Access::Write {
-            self.backend.check_file()?;
+            self.backend.check_files()?;
         }
         self.connection.get().execute_batch("COMMIT").map_err(|e| classify(e, &self.backend.config))
     }
@@ -341,6 +332,48 @@ impl Readers {
     }
 }
 
+/// The files of an open database: the database itself, and its write-ahead log, which stands
+/// beside it from the first transaction on for as long as the database is open.
+struct OpenFiles {
+    path: PathBuf,
+    database: FileIdentity,
+    log_path: PathBuf,
+    log: OnceLock<FileIdentity>,
+}
+
+impl OpenFiles {
+    fn new(path: &Path) -> Result<Self> {
+        let database = FileIdentity::of(path).map_err(|e| {
+            let message = format!("database file `{}` cannot be found", path.display());
+            Error::new(ErrorKind::Unavailable, message).caused_by(e)
+        })?;
+        let log_path = beside(path, "-wal");
+        Ok(Self { path: path.to_owned(), database, log_path, log: OnceLock::new() })
+    }
+
+    fn check(&self) -> Result<()> {
+        check_identity(&self.path, &self.database)?;
+        if let Some(log) = self.log.get() {
+            return check_identity(&self.log_path, log);
+        }
+        if let Ok(log) = FileIdentity::of(&self.log_path) {
+            self.log.get_or_init(|| log);
+        }
+        Ok(())
+    }
+}
+
+fn check_identity(path: &Path, opened: &FileIdentity) -> Result<()> {
+    let what = match FileIdentity::of(path) {
+        Ok(found) if found == *opened => return Ok(()),
+        Ok(_) => "replaced",
+        Err(_) => "deleted",
+    };
+    let message = format!("database file `{}` was {what} while it was open", path.display());
+    Err(Error::new(ErrorKind::Unavailable, message)
+        .hint("put the file back, or restart to open what is there now"))
+}
+
 /// What tells one file from another at the same path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileIdentity(u64, u64);
@@ -360,29 +393,64 @@ impl FileIdentity {
 }
 
 fn connect(config: &SqliteConfig) -> Result<Connection> {
+    let Some(path) = &config.path else {
+        return Connection::open_in_memory().and_then(prepare).map_err(|e| classify(e, config));
+    };
+    check_path(path, config.mode)?;
     let mode = match config.mode {
         SqliteMode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         SqliteMode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         SqliteMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = match &config.path {
-        None => Connection::open_in_memory(),
-        Some(path) => {
-            check_path(path, config.mode)?;
-            Connection::open_with_flags(path, flags)
+    let opened = Connection::open_with_flags(path, flags).and_then(prepare);
+    match opened {
+        Err(error) if config.mode == SqliteMode::Read && is_at_rest(&error, path) => {
+            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
+                .and_then(prepare)
         }
+        opened => opened,
     }
-    .map_err(|e| classify(e, config))?;
-    let prepared: rusqlite::Result<()> = (|| {
-        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
-        rusqlite::vtab::array::load_module(&connection)?;
-        // SQLite looks at the file only now; a damaged or foreign one must be known at once.
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-    })();
-    prepared.map_err(|e| classify(e, config))?;
+    .map_err(|e| classify(e, config))
+}
+
+/// Whether a file that cannot be opened to read has no log beside it: on read-only media, SQLite
+/// then needs to be told that nobody writes it.
+fn is_at_rest(error: &rusqlite::Error, path: &Path) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ffi::ErrorCode::CannotOpen | ffi::ErrorCode::ReadOnly))
+        && !beside(path, "-wal").exists()
+}
+
+/// The file beside the database whose name ends like this.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    PathBuf::from(beside)
+}
+
+/// The URI of a file that nobody writes.
+fn immutable(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
+    let escaped: String = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(
+            |byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") },
+        )
+        .collect();
+    format!("file:{escaped}?immutable=1")
+}
+
+/// Settings of every connection.
+fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
+    rusqlite::vtab::array::load_module(&connection)?;
+    // SQLite looks at the file only now; a damaged or foreign one must be known at once.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
 
@@ -425,7 +493,12 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
             ffi::ErrorCode::ConstraintViolation,
             ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
         )) => (ErrorKind::AlreadyExists, "a row with the same key exists already".into(), None),
-        Some((ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked, _)) => (
+        Some((
+            ffi::ErrorCode::DatabaseBusy
+            | ffi::ErrorCode::DatabaseLocked
+            | ffi::ErrorCode::FileLockingProtocolFailed,
+            _,
+        )) => (
             ErrorKind::Aborted,
             format!("{file} is locked by another process"),
             Some("try again, or stop the other process"),

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use headwater_proto::ml_metadata::{Artifact, Event, Execution, event};
 
+use prost::Message as _;
+
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::ops::nodes;
 use crate::rows;
 use crate::sql::build::Query;
 use crate::sql::queries::{EVENT_INSERT, EVENT_PATH_INSERT, EVENT_PATH_SELECT};
-use crate::store::Session;
+use crate::store::{Session, check_size};
 use crate::validate;
 
 /// Records events on artifacts and executions that exist.
@@ -70,8 +72,11 @@ pub(crate) fn get(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Resul
         return Ok(events);
     }
     let mut positions = HashMap::new();
+    let mut bytes = 0;
     session.query(query, vec![ids.into()], &mut |row| {
         let (id, event) = rows::event(row)?;
+        bytes += event.encoded_len();
+        check_size("answer", bytes)?;
         positions.insert(id, events.len());
         events.push(event);
         Ok(())

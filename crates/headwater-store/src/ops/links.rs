@@ -6,6 +6,8 @@ use headwater_proto::ml_metadata::{
     Artifact, Association, Attribution, Context, Execution, ParentContext,
 };
 
+use prost::Message as _;
+
 use crate::backend::Value;
 use crate::error::{ErrorKind, Result, invalid, not_found};
 use crate::ops::{nodes, types};
@@ -14,7 +16,7 @@ use crate::sql::build::{Insert, Query};
 use crate::sql::queries::{
     ASSOCIATION_INSERT, ATTRIBUTION_INSERT, PARENT_CONTEXT_ANCESTOR, PARENT_CONTEXT_INSERT,
 };
-use crate::store::Session;
+use crate::store::{Session, check_size};
 
 /// Puts artifacts and executions that exist into contexts that exist. Links that are there
 /// already stay as they are.
@@ -117,8 +119,12 @@ pub(crate) fn relatives(
         .filter_map(|context| Some((context.id?, context)))
         .collect();
     let mut relatives: BTreeMap<i64, Vec<Context>> = BTreeMap::new();
+    // A relative is in the answer once for each link, and must not be copied without end.
+    let mut bytes = 0;
     for (id, relative) in links {
         if let Some(context) = contexts.get(&relative) {
+            bytes += context.encoded_len();
+            check_size("answer", bytes)?;
             relatives.entry(id).or_default().push(context.clone());
         }
     }

@@ -1,6 +1,7 @@
 //! Nodes: making, changing, reading and listing artifacts, executions and contexts.
 
 use std::collections::{HashMap, HashSet};
+use std::marker::PhantomData;
 
 use headwater_proto::ml_metadata::ListOperationOptions;
 
@@ -16,7 +17,7 @@ use crate::store::{Session, check_size};
 use crate::validate::{self, Mask};
 
 /// How nodes are put.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct PutOptions<'o> {
     /// What an update touches; ignored where a node is made.
     pub(crate) mask: Mask<'o>,
@@ -24,12 +25,6 @@ pub(crate) struct PutOptions<'o> {
     pub(crate) force_update_time: bool,
     /// Whether an update is refused when the node was changed since the caller read it.
     pub(crate) abort_if_changed: bool,
-}
-
-impl Default for PutOptions<'_> {
-    fn default() -> Self {
-        Self { mask: Mask(&[]), force_update_time: false, abort_if_changed: false }
-    }
 }
 
 /// Makes the nodes without an id, changes those with one, and answers their ids in order.
@@ -134,7 +129,7 @@ pub(crate) fn check_type_and_properties<N: Node>(
 ) -> Result<()> {
     let type_id =
         node.type_id().ok_or_else(|| invalid(format!("the {} has no type_id", N::KIND.noun)))?;
-    check_properties(session, node, type_id, known, &Mask(&[]))
+    check_properties(session, node, type_id, known, &Mask::default())
 }
 
 /// Checks a node's properties against a type. What is known of the type may be older than a
@@ -292,8 +287,7 @@ fn property_change<'n>(
     stored: &'n Properties,
     mask: &Mask<'_>,
 ) -> PropertyChange<'n> {
-    let map = if is_custom { "custom_properties" } else { "properties" };
-    let touched = |name: &str| mask.covers(map, name);
+    let touched = |name: &str| mask.covers(is_custom, name);
     let written: Vec<_> = given
         .iter()
         .filter(|(name, value)| touched(name) && stored.get(*name) != Some(*value))
@@ -318,7 +312,8 @@ fn write_change<N: Node>(
     }
     let Some(fields) = &change.fields else { return Ok(()) };
     // A caller that compares update times must see that they moved, however fast it was.
-    let moved = if options.abort_if_changed { change.stored.update_time() + 1 } else { 0 };
+    let moved = change.stored.update_time().saturating_add(1);
+    let moved = if options.abort_if_changed { moved } else { 0 };
     let mut values = fields.update_details();
     values.push(fields.external_id().into());
     values.push(session.now_ms.max(moved).into());
@@ -433,23 +428,66 @@ pub(crate) fn require<N: Node>(session: &mut Session<'_>, ids: Vec<i64>) -> Resu
 
 /// A page of nodes and the token of the next one.
 #[derive(Debug)]
-pub(crate) struct Listed<N> {
-    pub(crate) nodes: Vec<N>,
+pub(crate) struct Listed<S> {
+    pub(crate) nodes: S,
     pub(crate) next_page_token: Option<String>,
 }
 
+/// Where the nodes of a list go.
+pub(crate) trait Sink<N>: Default {
+    fn push(&mut self, node: N);
+    fn is_empty(&self) -> bool;
+}
+
+impl<N> Sink<N> for Vec<N> {
+    fn push(&mut self, node: N) {
+        Vec::push(self, node);
+    }
+    fn is_empty(&self) -> bool {
+        Vec::is_empty(self)
+    }
+}
+
+/// Nodes encoded as field 1 of the answer.
+#[derive(Debug)]
+pub(crate) struct Encoded<N> {
+    bytes: Vec<u8>,
+    node: PhantomData<N>,
+}
+
+impl<N> Default for Encoded<N> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), node: PhantomData }
+    }
+}
+
+impl<N> Encoded<N> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl<N: Node> Sink<N> for Encoded<N> {
+    fn push(&mut self, node: N) {
+        prost::encoding::message::encode(1, &node, &mut self.bytes);
+    }
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
 /// Lists nodes. Without options: all of them.
-pub(crate) fn list<N: Node>(
+pub(crate) fn list<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     options: Option<&ListOperationOptions>,
     scope: Scope,
-) -> Result<Listed<N>> {
+) -> Result<Listed<S>> {
     match options.map(Page::parse) {
         None => list_page(session, Page::everything(), scope),
         Some(Ok(page)) => list_page(session, page, scope),
         // MLMD looks at the options only after it has found something to list.
         Some(Err(_)) if !matches!(scope, Scope::All) && is_empty::<N>(session, scope)? => {
-            Ok(Listed { nodes: Vec::new(), next_page_token: None })
+            Ok(Listed { nodes: S::default(), next_page_token: None })
         }
         Some(Err(error)) => Err(error),
     }
@@ -457,17 +495,17 @@ pub(crate) fn list<N: Node>(
 
 /// Lists the nodes of a type by its name. With options the token is always there, and empty on
 /// the last page; a type without nodes has none, as an unknown type has.
-pub(crate) fn list_by_type<N: Node>(
+pub(crate) fn list_by_type<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     type_name: &str,
     type_version: &str,
     options: Option<&ListOperationOptions>,
-) -> Result<Listed<N>> {
+) -> Result<Listed<S>> {
     let Some(found) = types::find::<N::Type>(session, type_name, type_version)? else {
-        return Ok(Listed { nodes: Vec::new(), next_page_token: None });
+        return Ok(Listed { nodes: S::default(), next_page_token: None });
     };
     let scope = Scope::OfType(found.id());
-    let mut listed = list::<N>(session, options, scope)?;
+    let mut listed = list::<N, S>(session, options, scope)?;
     if options.is_some() && (!listed.nodes.is_empty() || !is_empty::<N>(session, scope)?) {
         listed.next_page_token.get_or_insert_default();
     }
@@ -484,37 +522,43 @@ fn is_empty<N: Node>(session: &mut Session<'_>, scope: Scope) -> Result<bool> {
     Ok(empty)
 }
 
-/// Reads a page. One that would not fit into an answer ends early, with a token for the rest;
-/// everything, asked for without options, has no token and is refused instead.
-fn list_page<N: Node>(
+/// Reads a page, a chunk at a time. One that would not fit into an answer ends early, with a token
+/// for the rest; everything, asked for without options, has no token and is refused instead.
+fn list_page<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     mut page: Page,
     scope: Scope,
-) -> Result<Listed<N>> {
-    let size = page.size.min(PAGE_NODES_MAX);
-    let mut heads = Vec::new();
-    session.query_built(&page.statement::<N>(scope, size + 1), &mut |row| {
-        heads.push(rows::node::<N>(row)?);
-        Ok(())
-    })?;
-    let mut more = heads.len() > size;
-    heads.truncate(size);
-    let mut nodes = Vec::with_capacity(heads.len());
+) -> Result<Listed<S>> {
+    let mut nodes = S::default();
+    let mut left = page.size;
     let mut bytes = 0;
-    'page: for chunk in heads.chunks_mut(READ_CHUNK) {
-        complete(session, chunk)?;
-        for node in chunk {
-            bytes += node.encoded_len();
-            if bytes > PAGE_BYTES_MAX {
-                more = true;
-                break 'page;
+    let mut more = true;
+    while more && left > 0 {
+        // Where the database has to sort for each statement, one reads the whole page.
+        let most = if page.is_in_index_order(scope) { READ_CHUNK } else { PAGE_NODES_MAX };
+        let want = left.min(most);
+        let mut heads = Vec::new();
+        session.query_built(&page.statement::<N>(scope, want + 1), &mut |row| {
+            heads.push(rows::node::<N>(row)?);
+            Ok(())
+        })?;
+        more = heads.len() > want;
+        heads.truncate(want);
+        left -= heads.len();
+        for chunk in heads.chunks_mut(READ_CHUNK) {
+            complete(session, chunk)?;
+            for node in chunk {
+                bytes += node.encoded_len();
+                if bytes > PAGE_BYTES_MAX {
+                    if page.is_everything() || nodes.is_empty() {
+                        check_size("answer", MESSAGE_BYTES_MAX + 1)?;
+                    }
+                    return Ok(Listed { nodes, next_page_token: page.token() });
+                }
+                page.advance(node);
+                nodes.push(std::mem::take(node));
             }
-            page.advance(node);
-            nodes.push(std::mem::take(node));
         }
-    }
-    if more && (page.is_everything() || nodes.is_empty()) {
-        check_size("answer", MESSAGE_BYTES_MAX + 1)?;
     }
     Ok(Listed { nodes, next_page_token: page.token().filter(|_| more) })
 }
@@ -549,9 +593,12 @@ fn heads<N: Node>(
     if values.iter().any(empty) {
         return Ok(nodes);
     }
+    let mut bytes = 0;
     session.query(query, values, &mut |row| {
-        nodes.push(rows::node::<N>(row)?);
-        Ok(())
+        let node = rows::node::<N>(row)?;
+        bytes += node.encoded_len();
+        nodes.push(node);
+        check_size("answer", bytes)
     })?;
     Ok(nodes)
 }

@@ -99,6 +99,15 @@ impl Page {
         self.size == usize::MAX
     }
 
+    /// Whether an index has the nodes of the scope in the order of the page.
+    pub(crate) fn is_in_index_order(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::OfType(_) => self.order_by == OrderBy::Id,
+            Scope::InContext(_) => false,
+        }
+    }
+
     fn decode_token(&self, token: &str) -> Result<Position> {
         let malformed = || {
             invalid("next_page_token is not one that this store gave out")

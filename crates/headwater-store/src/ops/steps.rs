@@ -200,6 +200,8 @@ fn put_contexts(
             ),
             _ => error,
         })?;
+        // An update by id may have renamed the context.
+        known.retain(|_, id| !put.contains(id));
         known.extend(put.iter().map(|id| (key.clone(), *id)));
         ids.extend(put);
     }

@@ -18,6 +18,7 @@ behaviours! {
     an_event_on_a_missing_artifact_is_refused_and_nothing_is_written
     an_empty_pair_is_answered_with_minus_one_unless_there_are_contexts
     a_context_is_reused_by_name_when_asked
+    a_context_that_the_request_renames_is_not_reused_by_its_old_name
     a_context_that_collides_while_reused_is_aborted
     a_context_is_reused_by_id_without_being_changed_when_forced
     an_artifact_is_reused_by_external_id_when_asked
@@ -163,6 +164,18 @@ fn a_context_is_reused_by_name_when_asked(fresh: &Fresh) {
     };
     let stored = fresh.call(request).context.unwrap();
     assert_eq!(stored.properties, properties([("i", int(1))]));
+}
+
+/// Found in review: the name was looked up before the request had changed it.
+fn a_context_that_the_request_renames_is_not_reused_by_its_old_name(fresh: &Fresh) {
+    let types = types(fresh);
+    let id = fresh.contexts([context(types.context, "a")])[0];
+    let renamed = Context { id: Some(id), ..context(types.context, "b") };
+    let contexts = vec![renamed, context(types.context, "a"), context(types.context, "b")];
+    let reuse = Options { reuse_context_if_already_exist: Some(true), ..Options::default() };
+    let options = Some(reuse);
+    let put = fresh.call(PutExecutionRequest { options, ..step(&types, Vec::new(), contexts) });
+    assert_eq!(put.context_ids, [id, id + 1, id]);
 }
 
 fn a_context_that_collides_while_reused_is_aborted(fresh: &Fresh) {
