@@ -53,9 +53,9 @@ fn functions_are_short() {
         for (at, line) in lines.iter().enumerate() {
             let code = line.trim_start();
             let indent = line.len() - code.len();
-            let is_function = ["fn ", "pub fn ", "pub(crate) fn ", "async fn ", "const fn "]
-                .iter()
-                .any(|start| code.starts_with(start));
+            let words = ["pub(crate) ", "pub ", "const ", "async "];
+            let name = words.iter().fold(code, |code, word| code.trim_start_matches(word));
+            let is_function = name.starts_with("fn ");
             if !is_function || code.ends_with(';') {
                 continue;
             }
