@@ -76,10 +76,7 @@ impl Service {
             span.in_scope(|| store.call_bytes(method, &request))
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(response)) => {
-                drop(waiting);
-                Ok(response.into())
-            }
+            Ok(Ok(response)) => Ok(response.into()),
             Ok(Err(error)) => Err(answer(&error)),
             Err(panic) => {
                 tracing::error!(%panic, "a call failed by a bug; please report it");
