@@ -264,6 +264,7 @@ def test_a_port_in_use_is_named(server, tmp_path):
     assert ended.stdout == ""
     assert server.address in ended.stderr
     assert "in use" in ended.stderr
+    assert not (tmp_path / "other.db").exists()
     assert is_alive(server)
 
 

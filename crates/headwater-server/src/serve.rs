@@ -39,13 +39,15 @@ const BLOCKING_THREADS_MAX: usize = 64;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &ServeSettings) -> Result<(), Failure> {
-    let metrics = Arc::new(Metrics::new());
-    let store = Store::open(&settings.store)?.observed_by(metrics.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
-    let served = runtime.block_on(serve(settings, Arc::new(store), metrics));
+    // First the port, then the store: a server that cannot listen leaves no new file behind.
+    let listener = runtime.block_on(listen(&settings.listen))?;
+    let metrics = Arc::new(Metrics::new());
+    let store = Store::open(&settings.store)?.observed_by(metrics.clone());
+    let served = runtime.block_on(serve(settings, listener, Arc::new(store), metrics));
     // A call that outlived the drain must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
@@ -53,10 +55,10 @@ pub(crate) fn run(settings: &ServeSettings) -> Result<(), Failure> {
 
 async fn serve(
     settings: &ServeSettings,
+    listener: TcpListener,
     store: Arc<Store>,
     metrics: Arc<Metrics>,
 ) -> Result<(), Failure> {
-    let listener = listen(&settings.listen).await?;
     let address = listener.local_addr()?;
     let ready = Arc::new(AtomicBool::new(true));
     let (mut reporter, health) = tonic_health::server::health_reporter();
