@@ -34,6 +34,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const DRAIN_MAX: Duration = Duration::from_secs(25);
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long whoever watches the health has to hear that the server is stopping.
+const WATCH_GRACE: Duration = Duration::from_millis(100);
 /// Threads that run calls; more would only wait for each other.
 const BLOCKING_THREADS_MAX: usize = 64;
 
@@ -100,7 +102,7 @@ async fn serve(
         ready.store(false, Ordering::Relaxed);
         let _ = stopping.send(true);
         // Whoever watches has been told; the streams would otherwise stay open and be waited for.
-        tokio::time::sleep(ACCEPT_PAUSE).await;
+        tokio::time::sleep(WATCH_GRACE).await;
         reporter.clear_service_status("").await;
         reporter.clear_service_status(SERVICE).await;
     };

@@ -10,9 +10,15 @@ pub const STRUCT_TYPE_DEPTH_MAX: usize = 30;
 /// Nodes of one page when the request does not say; MLMD's default.
 pub const PAGE_SIZE_DEFAULT: i32 = 20;
 
-/// Nodes read per statement while a list is put together, so that memory holds these and the
-/// encoded answer, not the table.
-pub const READ_CHUNK: usize = 1000;
+/// Nodes read at a time while an answer is put together, so that memory holds these and the encoded
+/// answer, not the table.
+pub const READ_CHUNK: usize = 250;
+
+/// Encoded nodes at which a page ends early, in bytes: a message less room for token and framing.
+pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - MESSAGE_BYTES_MAX / 16;
+
+/// More nodes than this do not fit into a page, however small they are.
+pub const PAGE_NODES_MAX: usize = PAGE_BYTES_MAX / 24;
 
 /// How long a writer waits for another process that holds the database, in milliseconds.
 pub const BUSY_TIMEOUT_MS: u64 = 10_000;

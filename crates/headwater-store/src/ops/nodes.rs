@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 
 use headwater_proto::ml_metadata::ListOperationOptions;
 
-use crate::backend::Value;
+use crate::backend::{Statement, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
 use crate::kinds::{Node, NodeType, Properties};
-use crate::limits::{MESSAGE_BYTES_MAX, READ_CHUNK};
+use crate::limits::{MESSAGE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_NODES_MAX, READ_CHUNK};
 use crate::ops::page::{Page, Scope};
 use crate::ops::types::{self, KnownTypes};
 use crate::rows::{self, value_columns};
@@ -354,7 +354,7 @@ pub(crate) fn get_by_external_ids<N: Node>(
         let noun = N::KIND.noun;
         return Err(not_found(format!("no {noun} has one of these external ids")));
     }
-    complete(session, &mut nodes)?;
+    complete_all(session, &mut nodes)?;
     Ok(nodes)
 }
 
@@ -378,7 +378,7 @@ pub(crate) fn get_by_name<N: Node>(
         return Ok(None);
     };
     let mut nodes = find_by_types_and_names::<N>(session, &[found.id()], &[name])?;
-    complete(session, &mut nodes)?;
+    complete_all(session, &mut nodes)?;
     Ok(nodes.pop())
 }
 
@@ -537,11 +537,7 @@ fn list_page<N: Node, S: Sink<N>>(
         // Where the database has to sort for each statement, one reads the whole page.
         let most = if page.is_in_index_order(scope) { READ_CHUNK } else { PAGE_NODES_MAX };
         let want = left.min(most);
-        let mut heads = Vec::new();
-        session.query_built(&page.statement::<N>(scope, want + 1), &mut |row| {
-            heads.push(rows::node::<N>(row)?);
-            Ok(())
-        })?;
+        let mut heads: Vec<N> = heads_that_fit(session, &page.statement::<N>(scope, want + 1))?;
         more = heads.len() > want;
         heads.truncate(want);
         left -= heads.len();
@@ -549,8 +545,8 @@ fn list_page<N: Node, S: Sink<N>>(
             complete(session, chunk)?;
             for node in chunk {
                 bytes += node.encoded_len();
-                if bytes > PAGE_BYTES_MAX {
-                    if page.is_everything() || nodes.is_empty() {
+                if bytes > PAGE_BYTES_MAX && !nodes.is_empty() {
+                    if page.is_everything() {
                         check_size("answer", MESSAGE_BYTES_MAX + 1)?;
                     }
                     return Ok(Listed { nodes, next_page_token: page.token() });
@@ -563,10 +559,21 @@ fn list_page<N: Node, S: Sink<N>>(
     Ok(Listed { nodes, next_page_token: page.token().filter(|_| more) })
 }
 
-/// Leaves room for the token and the framing of the nodes.
-const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - MESSAGE_BYTES_MAX / 16;
-/// More nodes than this do not fit into an answer, however small they are.
-const PAGE_NODES_MAX: usize = PAGE_BYTES_MAX / 24;
+/// The first nodes of a list without their type name and properties: as many as a page can hold,
+/// and the one after them, at which the page ends.
+fn heads_that_fit<N: Node>(session: &mut Session<'_>, statement: &Statement<'_>) -> Result<Vec<N>> {
+    let mut heads = Vec::new();
+    let mut bytes = 0;
+    session.query_built(statement, &mut |row| {
+        if bytes <= PAGE_BYTES_MAX || heads.len() < 2 {
+            let node = rows::node::<N>(row)?;
+            bytes += node.encoded_len();
+            heads.push(node);
+        }
+        Ok(())
+    })?;
+    Ok(heads)
+}
 
 fn select<N: Node>(
     session: &mut Session<'_>,
@@ -574,7 +581,7 @@ fn select<N: Node>(
     values: Vec<Value<'_>>,
 ) -> Result<Vec<N>> {
     let mut nodes = heads(session, query, values)?;
-    complete(session, &mut nodes)?;
+    complete_all(session, &mut nodes)?;
     Ok(nodes)
 }
 
@@ -603,38 +610,40 @@ fn heads<N: Node>(
     Ok(nodes)
 }
 
-/// Reads the type names and properties of nodes.
-fn complete<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
+/// Reads the type names and properties of nodes, as many as fit into an answer.
+fn complete_all<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
     let mut bytes = 0;
     for chunk in nodes.chunks_mut(READ_CHUNK) {
-        let type_ids: Vec<i64> = chunk.iter().filter_map(Node::type_id).collect();
-        let known = types::known::<N::Type>(session, &distinct(type_ids))?;
-        let mut positions = HashMap::with_capacity(chunk.len());
-        for (at, node) in chunk.iter_mut().enumerate() {
-            let type_id = node.type_id().unwrap_or_default();
-            let known = known
-                .get(&type_id)
-                .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
-            node.set_type_name(known.name.clone());
-            positions.insert(node.id().unwrap_or_default(), at);
-        }
-        let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
-        session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
-            let property = rows::property(row)?;
-            let Some(at) = positions.get(&property.node_id) else { return Ok(()) };
-            let node = &mut chunk[*at];
-            let map = if property.is_custom {
-                node.custom_properties_mut()
-            } else {
-                node.properties_mut()
-            };
-            map.insert(property.name, property.value);
-            Ok(())
-        })?;
+        complete(session, chunk)?;
         bytes += chunk.iter().map(prost::Message::encoded_len).sum::<usize>();
         check_size("answer", bytes)?;
     }
     Ok(())
+}
+
+/// Reads the type names and properties of a chunk of nodes.
+fn complete<N: Node>(session: &mut Session<'_>, chunk: &mut [N]) -> Result<()> {
+    let type_ids: Vec<i64> = chunk.iter().filter_map(Node::type_id).collect();
+    let known = types::known::<N::Type>(session, &distinct(type_ids))?;
+    let mut positions = HashMap::with_capacity(chunk.len());
+    for (at, node) in chunk.iter_mut().enumerate() {
+        let type_id = node.type_id().unwrap_or_default();
+        let known = known
+            .get(&type_id)
+            .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
+        node.set_type_name(known.name.clone());
+        positions.insert(node.id().unwrap_or_default(), at);
+    }
+    let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
+    session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
+        let property = rows::property(row)?;
+        let Some(at) = positions.get(&property.node_id) else { return Ok(()) };
+        let node = &mut chunk[*at];
+        let map =
+            if property.is_custom { node.custom_properties_mut() } else { node.properties_mut() };
+        map.insert(property.name, property.value);
+        Ok(())
+    })
 }
 
 /// Each id once, ascending.

@@ -9,7 +9,7 @@ use headwater_proto::ml_metadata::{
     GetArtifactsRequest, GetContextsByTypeRequest, ListOperationOptions,
     PutAttributionsAndAssociationsRequest,
 };
-use headwater_store::ErrorKind::{InvalidArgument, Unimplemented};
+use headwater_store::ErrorKind::{InvalidArgument, ResourceExhausted, Unimplemented};
 
 use super::{Fresh, artifact, behaviours, context};
 
@@ -18,6 +18,7 @@ behaviours! {
     a_list_with_options_has_pages_of_twenty_by_id
     the_union_of_the_pages_is_the_set_in_every_order
     a_page_may_have_more_than_a_hundred_nodes
+    a_page_that_would_be_too_large_ends_early_with_a_token
     bad_options_are_refused_but_not_where_there_is_nothing_to_list
     a_list_by_type_always_has_a_token_with_options
     a_list_by_context_has_its_members_only
@@ -121,6 +122,28 @@ fn a_page_may_have_more_than_a_hundred_nodes(fresh: &Fresh) {
     assert!(page.next_page_token.is_some());
     let all = fresh.call(list(options(Field::Id, false, i32::MAX)));
     assert_eq!((all.artifacts.len(), all.next_page_token), (1500, None));
+}
+
+/// Large properties and large heads alike; all at once, without pages, they do not fit.
+fn a_page_that_would_be_too_large_ends_early_with_a_token(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    let long = "x".repeat(4 << 20);
+    let by_uri = Artifact { uri: Some(long.clone()), ..artifact(type_id) };
+    let custom_properties = super::properties([("c", super::text(&long))]);
+    let by_property = Artifact { custom_properties, ..artifact(type_id) };
+    for node in [&by_uri, &by_property] {
+        let artifacts = vec![node.clone(); 20];
+        let request =
+            headwater_proto::ml_metadata::PutArtifactsRequest { artifacts, ..Default::default() };
+        fresh.call(request);
+    }
+    for is_asc in [true, false] {
+        let first = fresh.call(list(options(Field::Id, is_asc, 1000)));
+        assert!((20..40).contains(&first.artifacts.len()), "{}", first.artifacts.len());
+        assert!(first.next_page_token.is_some());
+        assert_eq!(walk(fresh, options(Field::Id, is_asc, 1000)).len(), 40);
+    }
+    fresh.refused(ResourceExhausted, GetArtifactsRequest::default());
 }
 
 fn bad_options_are_refused_but_not_where_there_is_nothing_to_list(fresh: &Fresh) {
