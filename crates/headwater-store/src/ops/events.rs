@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use headwater_proto::ml_metadata::{Artifact, Event, Execution, event};
-
 use prost::Message as _;
 
 use crate::error::{Error, ErrorKind, Result, internal};

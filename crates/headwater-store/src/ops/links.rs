@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use headwater_proto::ml_metadata::{
     Artifact, Association, Attribution, Context, Execution, ParentContext,
 };
-
 use prost::Message as _;
 
 use crate::backend::Value;
@@ -103,7 +102,7 @@ pub(crate) fn contexts_of(
 
 /// The parents or children of contexts, by the id of the context they belong to. Contexts without
 /// any are absent.
-pub(crate) fn relatives(
+fn relatives(
     session: &mut Session<'_>,
     query: Query,
     ids: &[i64],

@@ -155,9 +155,7 @@ fn put_pair_events(
         validate::event(&event)?;
         recorded.push(event);
     }
-    if !named_only.is_empty() {
-        nodes::require::<Artifact>(session, named_only)?;
-    }
+    nodes::require::<Artifact>(session, named_only)?;
     events::insert(session, &recorded)?;
     Ok(artifact_ids)
 }

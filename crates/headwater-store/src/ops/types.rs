@@ -1,6 +1,6 @@
 //! Types: making them, letting them grow, reading them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_proto::ml_metadata::{ArtifactType, ExecutionType, PropertyType};
@@ -53,7 +53,14 @@ pub(crate) fn put<T: NodeType>(
         stored.entry(key(&found)).or_insert(found);
     }
     let mut ids = Vec::with_capacity(types.len());
+    let mut seen = HashSet::new();
     for put in types {
+        // One that the request has put before is looked at as it is now.
+        if !seen.insert(key(put)) {
+            let name = Value::Texts(vec![put.name()]);
+            let now = select::<T>(session, TYPE_SELECT_BY_NAMES, name)?;
+            stored.extend(now.into_iter().rev().map(|found| (key(&found), found)));
+        }
         let id = match stored.get(&key(put)) {
             None => create(session, put)?,
             Some(known) => {
@@ -62,9 +69,6 @@ pub(crate) fn put<T: NodeType>(
             }
         };
         set_base_type(session, put, id)?;
-        for found in select::<T>(session, TYPE_SELECT_BY_IDS, Value::Ints(vec![id].into()))? {
-            stored.insert(key(&found), found);
-        }
         ids.push(id);
     }
     Ok(ids)

@@ -15,6 +15,7 @@ use headwater_proto::ml_metadata::{
 use super::{Fresh, artifact, behaviours, context, execution, int, properties, text};
 
 behaviours! {
+    a_type_that_is_put_again_is_read_once
     one_artifact_costs_two_statements
     a_hundred_artifacts_cost_as_many_as_one
     a_step_costs_a_statement_per_table
@@ -28,6 +29,12 @@ fn five_properties(type_id: i64) -> Artifact {
         custom_properties: properties([("a", int(1)), ("b", int(2)), ("c", text("y"))]),
         ..artifact(type_id)
     }
+}
+
+fn a_type_that_is_put_again_is_read_once(fresh: &Fresh) {
+    fresh.artifact_type("A");
+    fresh.artifact_type("A");
+    assert_eq!(fresh.last_statements(), ["type_select_by_name", "type_property_select_by_type"]);
 }
 
 fn one_artifact_costs_two_statements(fresh: &Fresh) {

@@ -17,6 +17,7 @@ behaviours! {
     putting_the_same_type_again_gives_the_same_id
     a_type_with_other_properties_is_refused_by_name
     a_type_grows_and_shrinks_when_asked
+    a_type_may_grow_more_than_once_in_a_request
     versions_are_types_of_their_own_and_an_empty_version_is_none
     the_three_kinds_have_their_own_names
     a_type_without_a_name_or_with_an_unknown_property_type_is_refused
@@ -85,6 +86,21 @@ fn a_type_grows_and_shrinks_when_asked(fresh: &Fresh) {
         ..put(named("A", &[("y", PropertyType::String)]))
     };
     assert_eq!(fresh.call(both).type_id(), id);
+    let stored = fresh.call(get("A", None)).artifact_type.unwrap();
+    assert_eq!(stored.properties.keys().collect::<Vec<_>>(), ["x", "y"]);
+}
+
+fn a_type_may_grow_more_than_once_in_a_request(fresh: &Fresh) {
+    let artifact_types = vec![
+        named("A", &[("x", PropertyType::Int)]),
+        named("B", &[]),
+        named("A", &[("x", PropertyType::Int), ("y", PropertyType::Int)]),
+        named("A", &[("x", PropertyType::Int), ("y", PropertyType::Int)]),
+    ];
+    let request =
+        PutTypesRequest { artifact_types, can_add_fields: Some(true), ..Default::default() };
+    let ids = fresh.call(request).artifact_type_ids;
+    assert_eq!(ids, [10, 11, 10, 10]);
     let stored = fresh.call(get("A", None)).artifact_type.unwrap();
     assert_eq!(stored.properties.keys().collect::<Vec<_>>(), ["x", "y"]);
 }
