@@ -36,6 +36,7 @@
 
 mod backend;
 mod error;
+mod filter;
 mod json;
 mod kinds;
 pub mod limits;

@@ -39,3 +39,31 @@ pub const ERROR_BYTES_MAX: usize = 2048;
 
 /// Names that an error lists before it says how many more there are.
 pub const ERROR_NAMES_MAX: usize = 10;
+
+/// Longest filter, in bytes.
+pub const FILTER_BYTES_MAX: usize = 64 << 10;
+
+/// Deepest nesting of a filter's parentheses and operators.
+pub const FILTER_DEPTH_MAX: usize = 100;
+
+/// Properties and neighbours that one filter may mention. Databases join some sixty tables.
+pub const FILTER_NEIGHBOURS_MAX: usize = 60;
+
+/// Longest SQL text that a filter may become, in bytes.
+pub const FILTER_SQL_BYTES_MAX: usize = 1 << 20;
+
+/// Characters of a filter that an error shows.
+pub const FILTER_SHOWN_MAX: usize = 120;
+
+/// Nodes that an index leads to up to which a list looks at each of them; where there are more, it
+/// goes through all nodes in its order and stops when the page is full.
+pub const FILTER_CANDIDATES_MAX: usize = 2000;
+
+/// Nodes that a lineage may start from; MLMD's limit, which it says is 100.
+pub const LINEAGE_STARTS_MAX: usize = 101;
+
+/// Hops that a lineage goes, at most; MLMD's limit.
+pub const LINEAGE_HOPS_MAX: i64 = 100;
+
+/// Nodes that one trace of a filter may go to.
+pub const TRACED_NODES_MAX: usize = 1_000_000;

@@ -15,9 +15,9 @@ use crate::backend::{Access, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
 use crate::ops::nodes::{self, Encoded, Listed, PutOptions};
-use crate::ops::page::Scope;
+use crate::ops::selection::Scope;
 use crate::ops::types::{self, Evolution};
-use crate::ops::{events, links, steps};
+use crate::ops::{events, lineage, links, steps};
 use crate::sql::queries::{
     EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS,
     PARENT_CONTEXT_SELECT_BY_CHILDREN as PARENTS, PARENT_CONTEXT_SELECT_BY_PARENTS as CHILDREN,
@@ -391,9 +391,7 @@ methods! {
     Read GetLineageGraph(GetLineageGraphRequest) -> GetLineageGraphResponse |_s, _r| (
         Err(unimplemented("GetLineageGraph is gone").hint("use GetLineageSubgraph"))
     )
-    Read GetLineageSubgraph(GetLineageSubgraphRequest) -> GetLineageSubgraphResponse |_s, _r| (
-        Err(unimplemented("GetLineageSubgraph is not supported yet")
-            .hint("it comes with the next release; follow GetEventsByArtifactIDs and \
-                   GetEventsByExecutionIDs until then"))
+    Read GetLineageSubgraph(GetLineageSubgraphRequest) -> GetLineageSubgraphResponse |s, r| (
+        lineage::subgraph(s, r)
     )
 }

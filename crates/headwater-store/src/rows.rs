@@ -154,6 +154,11 @@ fn double_columns(double: f64) -> [Value<'static>; 2] {
     [stored, if plain { Value::Null } else { exact }]
 }
 
+/// Whether a string stands after a blank in `string_value`.
+pub(crate) fn is_written_otherwise(text: &str) -> bool {
+    text.starts_with(STRUCT_PREFIX) || text == MLMD_NULL
+}
+
 /// The six value columns of a property: int, double, string, byte, proto, bool.
 pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
     let mut columns = [const { Value::Null }; 6];
@@ -164,7 +169,7 @@ pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
             [columns[1], columns[3]] = double_columns(*value);
         }
         Some(value::Value::StringValue(text)) => {
-            if text.starts_with(STRUCT_PREFIX) || text == MLMD_NULL {
+            if is_written_otherwise(text) {
                 columns[2] = Value::Text(format!(" {text}").into());
                 columns[3] = Value::Blob(text.as_bytes().into());
             } else {

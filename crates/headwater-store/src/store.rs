@@ -181,6 +181,11 @@ impl Session<'_> {
         self.tx.insert(insert, values)
     }
 
+    /// How the database differs from the others.
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
     /// Names of the tables and indexes that the database has.
     pub(crate) fn relations(&mut self) -> Result<Vec<String>> {
         self.tx.relations()

@@ -134,8 +134,19 @@ const CASES: &[(&str, &str, &str)] = &[
         "GetArtifacts",
         r#"{"options": {"orderByField": {"field": "FIELD_UNSPECIFIED"}}}"#,
     ),
-    ("a filter", "GetArtifacts", r#"{"options": {"filterQuery": "id = 1"}}"#),
-    ("a lineage query", "GetLineageSubgraph", "{}"),
+    ("a filter that is wrong", "GetArtifacts", r#"{"options": {"filterQuery": "nme = 'x'"}}"#),
+    ("a lineage from nowhere", "GetLineageSubgraph", "{}"),
+    (
+        "a lineage from nodes that are not there",
+        "GetLineageSubgraph",
+        r#"{"lineageSubgraphQueryOptions": {"startingArtifacts": {"filterQuery": "id = 99"}}}"#,
+    ),
+    (
+        "a lineage of fewer than no hops",
+        "GetLineageSubgraph",
+        r#"{"lineageSubgraphQueryOptions":
+            {"startingArtifacts": {"filterQuery": "id = 1"}, "maxNumHops": -1}}"#,
+    ),
     ("JSON that is none", "GetArtifacts", "{"),
     ("JSON with an unknown field", "GetArtifacts", r#"{"option": {}}"#),
     ("JSON with a wrong type", "GetArtifactsByID", r#"{"artifactIds": ["x"]}"#),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use headwater_proto::ml_metadata::{Artifact, Event, Execution, event};
 use prost::Message as _;
 
+use crate::backend::Value;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::ops::nodes;
 use crate::rows;
@@ -66,25 +67,39 @@ fn exists_already(error: Error, events: &[Event]) -> Error {
 /// The events of some artifacts or executions, by the query's column, in the order in which they
 /// were recorded.
 pub(crate) fn get(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
     if ids.is_empty() {
-        return Ok(events);
+        return Ok(Vec::new());
     }
-    let mut positions = HashMap::new();
+    let events = heads(session, query, vec![ids.into()])?;
+    complete(session, events)
+}
+
+/// Events without their paths, and the ids of their rows.
+pub(crate) fn heads(
+    session: &mut Session<'_>,
+    query: Query,
+    values: Vec<Value<'_>>,
+) -> Result<Vec<(i64, Event)>> {
+    let mut events = Vec::new();
     let mut bytes = 0;
-    session.query(query, vec![ids.into()], &mut |row| {
+    session.query(query, values, &mut |row| {
         let (id, event) = rows::event(row)?;
         bytes += event.encoded_len();
         check_size("answer", bytes)?;
-        positions.insert(id, events.len());
-        events.push(event);
+        events.push((id, event));
         Ok(())
     })?;
+    Ok(events)
+}
+
+/// Reads the paths of events.
+pub(crate) fn complete(session: &mut Session<'_>, events: Vec<(i64, Event)>) -> Result<Vec<Event>> {
+    let (ids, mut events): (Vec<i64>, Vec<Event>) = events.into_iter().unzip();
     if events.is_empty() {
         return Ok(events);
     }
-    let event_ids: Vec<i64> = positions.keys().copied().collect();
-    session.query(EVENT_PATH_SELECT, vec![event_ids[..].into()], &mut |row| {
+    let positions: HashMap<i64, usize> = ids.iter().copied().zip(0..).collect();
+    session.query(EVENT_PATH_SELECT, vec![ids[..].into()], &mut |row| {
         let (id, step) = rows::path_step(row)?;
         if let Some(at) = positions.get(&id) {
             let path: &mut event::Path = events[*at].path.get_or_insert_default();

@@ -1,8 +1,10 @@
 //! What each method means, one file per noun, written once for the three kinds of node.
 
 pub(crate) mod events;
+pub(crate) mod lineage;
 pub(crate) mod links;
 pub(crate) mod nodes;
 pub(crate) mod page;
+pub(crate) mod selection;
 pub(crate) mod steps;
 pub(crate) mod types;

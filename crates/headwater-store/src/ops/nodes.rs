@@ -7,9 +7,11 @@ use headwater_proto::ml_metadata::ListOperationOptions;
 
 use crate::backend::{Statement, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
+use crate::filter::{Filter, Language};
 use crate::kinds::{Node, NodeType, Properties};
 use crate::limits::{MESSAGE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_NODES_MAX, READ_CHUNK};
-use crate::ops::page::{Page, Scope};
+use crate::ops::page::Page;
+use crate::ops::selection::{Scope, Selection};
 use crate::ops::types::{self, KnownTypes};
 use crate::rows::{self, value_columns};
 use crate::sql::build::Query;
@@ -482,14 +484,27 @@ pub(crate) fn list<N: Node, S: Sink<N>>(
     options: Option<&ListOperationOptions>,
     scope: Scope,
 ) -> Result<Listed<S>> {
-    match options.map(Page::parse) {
-        None => list_page(session, Page::everything(), scope),
-        Some(Ok(page)) => list_page(session, page, scope),
+    let Some(options) = options else {
+        return list_page(session, Page::everything(), &scope.into());
+    };
+    let read = || {
+        let filter = match options.filter_query() {
+            "" => None,
+            text => Some(Filter::parse(text, N::KIND.noun, Language::Contract)?),
+        };
+        Ok((Page::parse(options)?, filter))
+    };
+    match read() {
+        Ok((page, None)) => list_page(session, page, &scope.into()),
+        Ok((page, Some(filter))) => {
+            let selection = Selection::filtered::<N>(session, scope, filter)?;
+            list_page(session, page, &selection)
+        }
         // MLMD looks at the options only after it has found something to list.
-        Some(Err(_)) if !matches!(scope, Scope::All) && is_empty::<N>(session, scope)? => {
+        Err(_) if !matches!(scope, Scope::All) && is_empty::<N>(session, scope)? => {
             Ok(Listed { nodes: S::default(), next_page_token: None })
         }
-        Some(Err(error)) => Err(error),
+        Err(error) => Err(error),
     }
 }
 
@@ -513,13 +528,7 @@ pub(crate) fn list_by_type<N: Node, S: Sink<N>>(
 }
 
 fn is_empty<N: Node>(session: &mut Session<'_>, scope: Scope) -> Result<bool> {
-    let first = Page::everything().statement::<N>(scope, 1);
-    let mut empty = true;
-    session.query_built(&first, &mut |_| {
-        empty = false;
-        Ok(())
-    })?;
-    Ok(empty)
+    Ok(Selection::from(scope).ids::<N>(session, Some(1))?.is_empty())
 }
 
 /// Reads a page, a chunk at a time. One that would not fit into an answer ends early, with a token
@@ -527,17 +536,18 @@ fn is_empty<N: Node>(session: &mut Session<'_>, scope: Scope) -> Result<bool> {
 fn list_page<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     mut page: Page,
-    scope: Scope,
+    selection: &Selection,
 ) -> Result<Listed<S>> {
     let mut nodes = S::default();
     let mut left = page.size;
     let mut bytes = 0;
-    let mut more = true;
+    let mut more = !selection.is_known_empty();
     while more && left > 0 {
         // Where the database has to sort for each statement, one reads the whole page.
-        let most = if page.is_in_index_order(scope) { READ_CHUNK } else { PAGE_NODES_MAX };
+        let most = if page.is_in_index_order(selection) { READ_CHUNK } else { PAGE_NODES_MAX };
         let want = left.min(most);
-        let mut heads: Vec<N> = heads_that_fit(session, &page.statement::<N>(scope, want + 1))?;
+        let statement = page.statement::<N>(selection, want + 1, session.dialect())?;
+        let mut heads: Vec<N> = selection.explain(heads_that_fit(session, &statement))?;
         more = heads.len() > want;
         heads.truncate(want);
         left -= heads.len();

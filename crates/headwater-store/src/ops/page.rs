@@ -9,9 +9,11 @@ use headwater_proto::ml_metadata::{ListOperationNextPageToken, ListOperationOpti
 use prost::Message;
 
 use crate::backend::{Statement, Value};
-use crate::error::{Result, invalid, unimplemented};
+use crate::error::{Result, invalid};
 use crate::kinds::Node;
 use crate::limits::PAGE_SIZE_DEFAULT;
+use crate::ops::selection::{Scope, Selection};
+use crate::sql::Dialect;
 use crate::sql::build::Builder;
 
 /// Tokens travel in URLs; padding may get lost on the way.
@@ -21,16 +23,6 @@ const TOKEN: GeneralPurpose = GeneralPurpose::new(
         .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// The nodes that a list is made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scope {
-    All,
-    /// The nodes of one type.
-    OfType(i64),
-    /// The members of one context.
-    InContext(i64),
-}
 
 /// What a list may be ordered by. The id comes second, so that the order is total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +57,6 @@ impl Page {
     /// Reads the options of a request. What they leave out has MLMD's defaults: 20 nodes, by id,
     /// ascending.
     pub(crate) fn parse(options: &ListOperationOptions) -> Result<Self> {
-        if !options.filter_query().is_empty() {
-            return Err(unimplemented("`filter_query` is not supported yet")
-                .hint("it comes with the next release; leave it out and filter what you get"));
-        }
         let size = options.max_result_size.unwrap_or(PAGE_SIZE_DEFAULT);
         let size = usize::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| {
             invalid(format!("max_result_size is {size}, but a page has at least 1 node"))
@@ -100,8 +88,11 @@ impl Page {
     }
 
     /// Whether an index has the nodes of the scope in the order of the page.
-    pub(crate) fn is_in_index_order(&self, scope: Scope) -> bool {
-        match scope {
+    pub(crate) fn is_in_index_order(&self, selection: &Selection) -> bool {
+        if selection.among.is_some() {
+            return false;
+        }
+        match selection.scope {
             Scope::All => true,
             Scope::OfType(_) => self.order_by == OrderBy::Id,
             Scope::InContext(_) => false,
@@ -182,16 +173,17 @@ impl Page {
         Some(TOKEN.encode(token.encode_to_vec()))
     }
 
-    /// The statement that reads the next `limit` nodes of the scope.
-    pub(crate) fn statement<N: Node>(&self, scope: Scope, limit: usize) -> Statement<'static> {
+    /// The statement that reads the next `limit` nodes of the selection.
+    pub(crate) fn statement<'v, N: Node>(
+        &self,
+        selection: &'v Selection,
+        limit: usize,
+        dialect: &'static Dialect,
+    ) -> Result<Statement<'v>> {
         let queries = N::KIND.queries;
-        let mut built = Builder::new(queries.list[self.order_by as usize]);
+        let mut built = Builder::new(queries.list[self.order_by as usize], dialect);
         built.sql(queries.select);
-        match scope {
-            Scope::All => built.sql("id > 0"),
-            Scope::OfType(id) => built.sql("type_id = ?").value(id.into()),
-            Scope::InContext(id) => built.sql(queries.in_context).value(id.into()),
-        };
+        selection.write::<N>(&mut built)?;
         let (past, order) = match (self.order_by, self.ascending) {
             (OrderBy::Id, true) => (" AND id > ?", " ORDER BY id"),
             (OrderBy::Id, false) => (" AND id < ?", " ORDER BY id DESC"),
@@ -221,7 +213,7 @@ impl Page {
         }
         built.sql(order).sql(" LIMIT ?");
         built.value(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
-        built.build()
+        Ok(built.build())
     }
 }
 

@@ -271,16 +271,22 @@ pub(crate) fn find<T: NodeType>(
 
 /// All types of the kind but the system types.
 pub(crate) fn get_all<T: NodeType>(session: &mut Session<'_>) -> Result<Vec<T>> {
+    let mut types = get_all_with_system_types::<T>(session)?;
+    types.retain(|found| !T::KIND.base_types.contains(&found.name()) || found.name().is_empty());
+    read_base_types(session, &mut types)?;
+    Ok(types)
+}
+
+/// All types of the kind, without base types.
+pub(crate) fn get_all_with_system_types<T: NodeType>(session: &mut Session<'_>) -> Result<Vec<T>> {
     let mut types = Vec::new();
     session.query(TYPE_SELECT_ALL, vec![T::KIND.type_kind.into()], &mut |row| {
         types.push(rows::node_type::<T>(row)?);
         Ok(())
     })?;
-    types.retain(|found| !T::KIND.base_types.contains(&found.name()) || found.name().is_empty());
     // MLMD leaves the external id out of this one answer.
     types.iter_mut().for_each(NodeType::clear_external_id);
     read_properties(session, &mut types)?;
-    read_base_types(session, &mut types)?;
     Ok(types)
 }
 

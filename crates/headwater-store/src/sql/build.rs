@@ -66,13 +66,14 @@ impl Insert {
 #[derive(Debug)]
 pub(crate) struct Builder<'v> {
     name: &'static str,
+    dialect: &'static Dialect,
     text: String,
     values: Vec<Value<'v>>,
 }
 
 impl<'v> Builder<'v> {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, text: String::with_capacity(256), values: Vec::new() }
+    pub(crate) fn new(name: &'static str, dialect: &'static Dialect) -> Self {
+        Self { name, dialect, text: String::with_capacity(256), values: Vec::new() }
     }
 
     /// Appends text; a `?` in it is bound by the next [`value`](Self::value).
@@ -81,10 +82,32 @@ impl<'v> Builder<'v> {
         self
     }
 
+    /// Appends text in which `#` stands for a number.
+    pub(crate) fn numbered(&mut self, text: &'static str, number: usize) -> &mut Self {
+        for (at, piece) in text.split('#').enumerate() {
+            if at > 0 {
+                let _ = write!(self.text, "{number}");
+            }
+            self.text.push_str(piece);
+        }
+        self
+    }
+
     /// Binds the next placeholder.
     pub(crate) fn value(&mut self, value: Value<'v>) -> &mut Self {
         self.values.push(value);
         self
+    }
+
+    /// Appends a bound list, as it follows `IN`.
+    pub(crate) fn list(&mut self, list: Value<'v>) -> &mut Self {
+        self.text.push_str(self.dialect.list);
+        self.value(list)
+    }
+
+    /// Length of the text so far, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
     }
 
     pub(crate) fn build(self) -> Statement<'v> {

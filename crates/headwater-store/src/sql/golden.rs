@@ -11,7 +11,9 @@ use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
 use crate::backend::{Access, Backend, Column, Statement, Value};
 use crate::kinds::Node;
-use crate::ops::page::{Page, Scope};
+use crate::ops::page::Page;
+use crate::ops::selection::{Scope, Selection};
+use crate::sql::Dialect;
 use crate::sql::build::{Insert, Query};
 use crate::sql::queries::{INSERTS, QUERIES};
 use crate::store::Store;
@@ -52,15 +54,15 @@ fn cases(backend: &dyn Backend) -> Vec<Case> {
         cases.extend(queries.select_linked.iter().map(|(_, linked)| query(linked)));
         cases.extend([&queries.insert, &queries.insert_properties].map(insert));
     }
-    cases.extend(lists::<Artifact>());
-    cases.extend(lists::<Execution>());
-    cases.extend(lists::<Context>());
+    cases.extend(lists::<Artifact>(dialect));
+    cases.extend(lists::<Execution>(dialect));
+    cases.extend(lists::<Context>(dialect));
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
 }
 
 /// Lists are put together from parts: every order and scope, first and later pages.
-fn lists<N: Node>() -> Vec<Case> {
+fn lists<N: Node>(dialect: &'static Dialect) -> Vec<Case> {
     let mut cases = Vec::new();
     for (scope, of) in [
         (Scope::All, "all"),
@@ -69,7 +71,8 @@ fn lists<N: Node>() -> Vec<Case> {
     ] {
         for mut page in Page::every_order() {
             for place in ["first page", "later page"] {
-                let statement = page.statement::<N>(scope, 20);
+                let selection = Selection::from(scope);
+                let statement = page.statement::<N>(&selection, 20, dialect).expect("a statement");
                 let direction = if page.is_ascending() { "ascending" } else { "descending" };
                 let text = statement.text.into_owned();
                 cases.push(Case {
@@ -84,7 +87,8 @@ fn lists<N: Node>() -> Vec<Case> {
     cases
 }
 
-fn plan(backend: &dyn Backend, sql: &str) -> Vec<String> {
+/// How the database goes about a statement.
+pub(crate) fn plan(backend: &dyn Backend, sql: &str) -> Vec<String> {
     let explain = Statement {
         name: "explain",
         text: format!("EXPLAIN QUERY PLAN {sql}").into(),

@@ -6,7 +6,7 @@
 pub(crate) mod build;
 pub(crate) mod dialect;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 pub(crate) mod queries;
 
 pub(crate) use dialect::Dialect;

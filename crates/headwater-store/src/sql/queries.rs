@@ -20,6 +20,12 @@ pub(crate) struct NodeQueries {
     pub(crate) delete_properties: Query,
     /// `SELECT` with all columns up to the conditions, for lists.
     pub(crate) select: &'static str,
+    /// The same for the id alone.
+    pub(crate) select_ids: &'static str,
+    /// Name of the statement that reads the ids of what matches a filter.
+    pub(crate) match_ids: &'static str,
+    /// Name of the statements that read the ids of what may match a filter.
+    pub(crate) probe: &'static str,
     /// Name of the list by the field it is ordered by: id, create time, update time.
     pub(crate) list: [&'static str; 3],
     /// The condition that picks the members of a context.
@@ -125,8 +131,11 @@ macro_rules! node_queries {
                 ),
             },
             select: concat!(
-                "SELECT ", node_columns!($uri, $state), " FROM ", $table, " WHERE "
+                "SELECT ", node_columns!($uri, $state), " FROM ", $table, " AS n WHERE "
             ),
+            select_ids: concat!("SELECT id FROM ", $table, " AS n WHERE "),
+            match_ids: concat!($noun, "_match_ids"),
+            probe: concat!($noun, "_probe_index"),
             list: [
                 concat!($noun, "_list_by_id"),
                 concat!($noun, "_list_by_create_time"),
@@ -212,6 +221,20 @@ queries! {
     EVENT_SELECT_BY_EXECUTIONS "event_select_by_execution" concat!(
         "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
         "WHERE execution_id IN (?...) ORDER BY id"
+    );
+    EVENT_SELECT_BY_ARTIFACTS_AND_TYPES "event_select_by_artifact_and_type" concat!(
+        "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
+        "WHERE artifact_id IN (?...) AND type IN (?...) ORDER BY id"
+    );
+    EVENT_SELECT_BY_EXECUTIONS_AND_TYPES "event_select_by_execution_and_type" concat!(
+        "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
+        "WHERE execution_id IN (?...) AND type IN (?...) ORDER BY id"
+    );
+    ATTRIBUTION_SELECT_BY_ARTIFACTS "attribution_select_by_artifact" concat!(
+        "SELECT context_id, artifact_id FROM Attribution WHERE artifact_id IN (?...) ORDER BY id"
+    );
+    ASSOCIATION_SELECT_BY_EXECUTIONS "association_select_by_execution" concat!(
+        "SELECT context_id, execution_id FROM Association WHERE execution_id IN (?...) ORDER BY id"
     );
     EVENT_PATH_SELECT "event_path_select_by_event" concat!(
         "SELECT event_id, is_index_step, step_index, step_key FROM EventPath ",

@@ -9,7 +9,7 @@ use headwater_proto::ml_metadata::{
     GetArtifactsRequest, GetContextsByTypeRequest, ListOperationOptions,
     PutAttributionsAndAssociationsRequest,
 };
-use headwater_store::ErrorKind::{InvalidArgument, ResourceExhausted, Unimplemented};
+use headwater_store::ErrorKind::{InvalidArgument, ResourceExhausted};
 
 use super::{Fresh, artifact, behaviours, context};
 
@@ -22,7 +22,6 @@ behaviours! {
     bad_options_are_refused_but_not_where_there_is_nothing_to_list
     a_list_by_type_always_has_a_token_with_options
     a_list_by_context_has_its_members_only
-    a_filter_is_not_supported_yet
 }
 
 fn make(fresh: &Fresh, n_artifacts: usize) -> (i64, Vec<i64>) {
@@ -226,13 +225,4 @@ fn a_list_by_context_has_its_members_only(fresh: &Fresh) {
     };
     let rest = fresh.call(members(rest));
     assert_eq!((ids(&rest.artifacts), rest.next_page_token), (vec![made[1], made[0]], None));
-}
-
-fn a_filter_is_not_supported_yet(fresh: &Fresh) {
-    let filtered = ListOperationOptions {
-        filter_query: Some("id = 1".into()),
-        ..ListOperationOptions::default()
-    };
-    let error = fresh.refused(Unimplemented, list(filtered));
-    assert!(error.message().contains("filter_query"), "{error}");
 }

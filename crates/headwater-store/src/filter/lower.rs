@@ -1,0 +1,634 @@
+//! A filter into SQL, with every value bound.
+//!
+//! A condition on neighbours becomes `EXISTS` over their tables, so that a node is found once
+//! however many of them match, and a page can end early. Conditions that share no neighbour are
+//! looked for apart, so that nothing is multiplied.
+
+use super::functions::Sql;
+use super::resolve::{Alias, Column, Expr, Type};
+use super::{Filter, Language};
+use crate::backend::{Statement, Value};
+use crate::error::{Result, invalid};
+use crate::limits::FILTER_SQL_BYTES_MAX;
+use crate::sql::Dialect;
+use crate::sql::build::Builder;
+
+/// A set of neighbours, by bit.
+type Aliases = u64;
+
+/// Conditions that share neighbours, and the neighbours.
+struct Group<'f> {
+    aliases: Aliases,
+    conditions: Vec<&'f Expr>,
+}
+
+impl Filter {
+    /// Appends ` AND` and the condition on the node `n`. `traced` has the nodes that each trace of
+    /// the filter finds.
+    pub(crate) fn write<'v>(
+        &'v self,
+        built: &mut Builder<'v>,
+        traced: &'v [Vec<i64>],
+    ) -> Result<()> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut writer = Writer { filter: self, traced };
+        for condition in conjuncts(&self.condition) {
+            let mentioned = aliases(condition);
+            if mentioned == 0 {
+                built.sql(" AND ");
+                writer.expr(built, condition)?;
+                continue;
+            }
+            let mut group = Group { aliases: mentioned, conditions: vec![condition] };
+            let shares = |other: &Group<'_>| other.aliases & mentioned != 0;
+            while let Some(at) = groups.iter().position(shares) {
+                let other = groups.remove(at);
+                group.aliases |= other.aliases;
+                group.conditions.splice(0..0, other.conditions);
+            }
+            groups.push(group);
+        }
+        for group in &groups {
+            built.sql(" AND ");
+            writer.group(built, group)?;
+        }
+        Ok(())
+    }
+
+    /// Statements that find what may match by an index, a few at most: each reads the ids of a set
+    /// of nodes that has every match in it.
+    pub(crate) fn probes<'v>(
+        &'v self,
+        name: &'static str,
+        dialect: &'static Dialect,
+        limit: i64,
+    ) -> Result<Vec<Statement<'v>>> {
+        let mut probes = Vec::new();
+        let all = conjuncts(&self.condition);
+        let mut asked = Vec::new();
+        for condition in &all {
+            let Some(target) = indexed(condition).filter(|target| !asked.contains(target)) else {
+                continue;
+            };
+            asked.push(target);
+            let same: Vec<&Expr> =
+                all.iter().copied().filter(|other| indexed(other) == Some(target)).collect();
+            let mut built = Builder::new(name, dialect);
+            self.probe(&mut built, target, &same)?;
+            built.sql(" LIMIT ?").value(Value::Int(limit));
+            probes.push(built.build());
+        }
+        probes.truncate(PROBES_MAX);
+        Ok(probes)
+    }
+
+    /// `SELECT` of the ids that the index of one neighbour, or of the node itself, leads to. The
+    /// order of the tables is given: a database without statistics would guess.
+    fn probe<'v>(
+        &'v self,
+        built: &mut Builder<'v>,
+        target: Option<usize>,
+        conditions: &[&'v Expr],
+    ) -> Result<()> {
+        let names = conditions.iter().any(|condition| mentions_name(condition));
+        let Some(at) = target else {
+            built.sql("SELECT n.id FROM ");
+            // Names are indexed within their type.
+            if names {
+                built.sql("Type AS k CROSS JOIN ").sql(self.node.table);
+                built.sql(" WHERE n.type_id = k.id AND ");
+            } else {
+                built.sql(self.node.table).sql(" WHERE ");
+            }
+            return self.probe_conditions(built, conditions);
+        };
+        let alias = &self.aliases[at];
+        let tables = alias.neighbour.tables;
+        let is_type_of = alias.neighbour.prefix == self.node.type_of.prefix;
+        built.sql("SELECT ").numbered(if is_type_of { "n.id" } else { alias.neighbour.key }, at);
+        built.sql(" FROM ");
+        let used = if alias.uses_type || names { tables.len() } else { tables.len().min(2) };
+        for (position, (table, _)) in tables[..used].iter().enumerate().rev() {
+            built.numbered(table, at).sql(if position > 0 { " CROSS JOIN " } else { "" });
+        }
+        if is_type_of {
+            built.sql(" CROSS JOIN ").sql(self.node.table);
+        }
+        built.sql(" WHERE ");
+        if is_type_of {
+            built.sql("n.type_id = ").numbered(alias.neighbour.key, at).sql(" AND ");
+        }
+        for (_, on) in &tables[1..used] {
+            built.numbered(on, at).sql(" AND ");
+        }
+        if alias.is_custom.is_some() {
+            property_conditions(built, alias, at);
+            built.sql(" AND ");
+        }
+        self.probe_conditions(built, conditions)
+    }
+
+    fn probe_conditions<'v>(&'v self, built: &mut Builder<'v>, of: &[&'v Expr]) -> Result<()> {
+        let mut writer = Writer { filter: self, traced: &[] };
+        for (at, condition) in of.iter().enumerate() {
+            built.sql(if at > 0 { " AND " } else { "" });
+            writer.indexed(built, condition)?;
+        }
+        Ok(())
+    }
+}
+
+/// Probes for one list, at most.
+const PROBES_MAX: usize = 4;
+
+/// The conditions that must all hold.
+fn conjuncts(condition: &Expr) -> Vec<&Expr> {
+    match condition {
+        Expr::And(parts) => parts.iter().flat_map(conjuncts).collect(),
+        other => vec![other],
+    }
+}
+
+impl Expr {
+    /// The parts directly below.
+    fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Expr::Null | Expr::Bool(_) | Expr::Int(_) | Expr::Double(_) | Expr::Text(_) => {
+                Vec::new()
+            }
+            Expr::Column(_) | Expr::Property(_) | Expr::Traced(_) => Vec::new(),
+            Expr::Not(of) | Expr::Sign(_, of) | Expr::Is(of, _) | Expr::Cast(of, ..) => vec![of],
+            Expr::Binary(_, left, right) | Expr::Divide(left, right) => vec![left, right],
+            Expr::And(parts) | Expr::Or(parts) | Expr::Call(_, parts) => parts.iter().collect(),
+            Expr::In(of, list) => std::iter::once(&**of).chain(list).collect(),
+            Expr::Between(of, low, high) => vec![of, low, high],
+            Expr::Case { operand, arms, otherwise } => {
+                let arms = arms.iter().flat_map(|(when, then)| [when, then]);
+                operand.as_deref().into_iter().chain(arms).chain(otherwise.as_deref()).collect()
+            }
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        matches!(self, Expr::Int(_) | Expr::Double(_) | Expr::Text(_))
+    }
+}
+
+fn alias_of(expr: &Expr) -> Aliases {
+    match expr {
+        Expr::Column(Column { alias: Some(alias), .. }) | Expr::Property(alias) => 1 << alias,
+        _ => 0,
+    }
+}
+
+/// The neighbours that a part mentions.
+fn aliases(expr: &Expr) -> Aliases {
+    expr.parts().into_iter().map(aliases).fold(alias_of(expr), |all, of| all | of)
+}
+
+/// The neighbours whose absence makes the value `NULL`.
+fn nulls(expr: &Expr) -> Aliases {
+    match expr {
+        Expr::Between(of, ..) | Expr::In(of, _) => nulls(of),
+        Expr::Is(..) | Expr::And(_) | Expr::Or(_) | Expr::Case { .. } => 0,
+        Expr::Call(function, _) if function.takes_null() => 0,
+        other => other.parts().into_iter().map(nulls).fold(alias_of(other), |all, of| all | of),
+    }
+}
+
+/// The neighbours without which the condition cannot hold.
+fn required(condition: &Expr) -> Aliases {
+    match condition {
+        Expr::And(parts) => parts.iter().map(required).fold(0, |all, of| all | of),
+        Expr::Or(parts) => parts.iter().map(required).fold(Aliases::MAX, |all, of| all & of),
+        Expr::Is(of, Some(_)) => nulls(of),
+        Expr::Not(of) => match &**of {
+            Expr::Is(of, None) => nulls(of),
+            other => nulls(other),
+        },
+        other => nulls(other),
+    }
+}
+
+/// A column that has an index, compared with values: whose column it is.
+#[allow(clippy::option_option)]
+fn indexed(condition: &Expr) -> Option<Option<usize>> {
+    match condition {
+        Expr::Binary("=" | "<" | "<=" | ">" | ">=", left, right) => {
+            let (column, value) = if left.is_literal() { (right, left) } else { (left, right) };
+            let Expr::Column(column) = &**column else { return None };
+            let is_equality = matches!(condition, Expr::Binary("=", ..));
+            indexed_column(column, std::slice::from_ref(value), is_equality)
+        }
+        Expr::In(of, list) => match &**of {
+            Expr::Column(column) => indexed_column(column, list, true),
+            _ => None,
+        },
+        Expr::Between(of, low, high) => match &**of {
+            Expr::Column(column) => {
+                let low = indexed_column(column, std::slice::from_ref(low), false)?;
+                indexed_column(column, std::slice::from_ref(high), false).filter(|of| *of == low)
+            }
+            _ => None,
+        },
+        Expr::Or(parts) => {
+            let first = indexed(parts.first()?)?;
+            parts.iter().all(|part| indexed(part) == Some(first)).then_some(first)
+        }
+        _ => None,
+    }
+}
+
+#[allow(clippy::option_option)]
+fn indexed_column(column: &Column, values: &[Expr], is_equality: bool) -> Option<Option<usize>> {
+    // A string that a column cannot say as it is stands there in another form.
+    let finds = |value: &Expr| match value {
+        Expr::Text(text) => is_equality && !crate::rows::is_written_otherwise(text),
+        other => other.is_literal(),
+    };
+    let found = column.attribute.indexed.is_some() && values.iter().all(finds);
+    found.then_some(column.alias)
+}
+
+fn mentions_name(expr: &Expr) -> bool {
+    let own = matches!(expr, Expr::Column(column) if column.attribute.name == "name");
+    own || expr.parts().into_iter().any(mentions_name)
+}
+
+/// Which property it is.
+fn property_conditions<'v>(built: &mut Builder<'v>, alias: &'v Alias, at: usize) {
+    if let Some(is_custom) = alias.is_custom {
+        built.numbered("t#.name = ? AND t#.is_custom_property = ?", at);
+        built.value(alias.name.as_str().into()).value(Value::Int(i64::from(is_custom)));
+    }
+}
+
+struct Writer<'v> {
+    filter: &'v Filter,
+    traced: &'v [Vec<i64>],
+}
+
+impl<'v> Writer<'v> {
+    /// Conditions on some neighbours: that there are such, for which all of them hold.
+    fn group(&mut self, built: &mut Builder<'v>, group: &Group<'v>) -> Result<()> {
+        let filter = self.filter;
+        let of_group = |at: &usize| group.aliases & (1 << at) != 0;
+        let numbers: Vec<usize> = (0..filter.aliases.len()).filter(of_group).collect();
+        if let [only] = numbers[..]
+            && filter.aliases[only].neighbour.prefix == filter.node.type_of.prefix
+        {
+            built.sql(filter.node.type_of.node_key).sql(" IN (SELECT ");
+            built.numbered("t#.id FROM Type AS t# WHERE ", only);
+            return self.conditions(built, &group.conditions);
+        }
+        let is_type =
+            |at: &usize| filter.aliases[*at].neighbour.prefix == filter.node.type_of.prefix;
+        // Every node has a type.
+        let types = numbers.iter().filter(|at| is_type(at)).fold(0, |all, at| all | 1 << at);
+        let known = group.conditions.iter().map(|of| required(of)).fold(types, |all, of| all | of);
+        let all_exist = filter.language == Language::Contract || group.aliases & !known == 0;
+        built.sql("EXISTS (SELECT 1 FROM ");
+        if all_exist {
+            for (position, at) in numbers.iter().enumerate() {
+                built.sql(if position > 0 { " CROSS JOIN " } else { "" });
+                self.tables(built, *at, " CROSS JOIN ", None);
+            }
+            built.sql(" WHERE ");
+            for at in &numbers {
+                self.linked(built, *at);
+                built.sql(" AND ");
+                let alias = &filter.aliases[*at];
+                for (_, on) in alias.neighbour.tables.iter().take(self.used(*at)).skip(1) {
+                    built.numbered(on, *at).sql(" AND ");
+                }
+            }
+        } else {
+            built.sql("(SELECT 1 AS one) AS o");
+            for at in &numbers {
+                built.sql(" LEFT JOIN ");
+                self.tables(built, *at, " LEFT JOIN ", Some(" ON "));
+            }
+            built.sql(" WHERE ");
+        }
+        self.conditions(built, &group.conditions)
+    }
+
+    fn conditions(&mut self, built: &mut Builder<'v>, conditions: &[&'v Expr]) -> Result<()> {
+        for (at, condition) in conditions.iter().enumerate() {
+            built.sql(if at > 0 { " AND " } else { "" });
+            self.expr(built, condition)?;
+        }
+        built.sql(")");
+        Ok(())
+    }
+
+    /// How many of a neighbour's tables are needed.
+    fn used(&self, at: usize) -> usize {
+        let alias = &self.filter.aliases[at];
+        alias.neighbour.tables.len().min(if alias.uses_type { 3 } else { 2 })
+    }
+
+    /// The tables of a neighbour, each joined with the one before it.
+    fn tables(
+        &self,
+        built: &mut Builder<'v>,
+        at: usize,
+        join: &'static str,
+        on: Option<&'static str>,
+    ) {
+        let tables = self.filter.aliases[at].neighbour.tables;
+        for (position, (table, condition)) in tables[..self.used(at)].iter().enumerate() {
+            built.sql(if position > 0 { join } else { "" }).numbered(table, at);
+            let Some(on) = on else { continue };
+            built.sql(on);
+            if position > 0 {
+                built.numbered(condition, at);
+            } else {
+                self.linked(built, at);
+            }
+        }
+    }
+
+    /// That a neighbour is one of the node's.
+    fn linked(&self, built: &mut Builder<'v>, at: usize) {
+        let alias = &self.filter.aliases[at];
+        built.numbered(alias.neighbour.key, at).sql(" = ").sql(alias.neighbour.node_key);
+        if alias.is_custom.is_some() {
+            built.sql(" AND ");
+            property_conditions(built, alias, at);
+        }
+    }
+
+    /// Writes a value or a condition.
+    fn expr(&mut self, built: &mut Builder<'v>, expr: &'v Expr) -> Result<()> {
+        if built.len() > FILTER_SQL_BYTES_MAX {
+            return Err(invalid("the filter is too complex").hint("ask in several calls"));
+        }
+        match expr {
+            Expr::Null => _ = built.sql("NULL"),
+            Expr::Bool(value) => _ = built.sql(if *value { "TRUE" } else { "FALSE" }),
+            Expr::Int(_) | Expr::Double(_) | Expr::Text(_) => literal(built, expr),
+            Expr::Column(column) => self.column(built, column.alias, column.attribute.sql),
+            // Nothing was beside it that says what it is.
+            Expr::Property(at) => self.column(built, Some(*at), super::names::PROPERTY_NUMBER.sql),
+            Expr::Not(of) => self.text(built, "(NOT $1)", &[of])?,
+            Expr::Sign(sign, of) => {
+                built.sql("(").sql(sign).sql(" ");
+                self.expr(built, of)?;
+                built.sql(")");
+            }
+            Expr::Binary("^", left, right) => {
+                self.text(built, "(($1 | $2) - ($1 & $2))", &[left, right])?;
+            }
+            Expr::Binary(operator, left, right) => {
+                built.sql("(");
+                self.expr(built, left)?;
+                built.sql(" ").sql(operator).sql(" ");
+                self.expr(built, right)?;
+                built.sql(")");
+            }
+            Expr::Divide(left, right) => {
+                let sql = "(CAST($1 AS DOUBLE PRECISION) / NULLIF($2, 0))";
+                self.text(built, sql, &[left, right])?;
+            }
+            Expr::And(parts) => self.balanced(built, parts, " AND ")?,
+            Expr::Or(parts) => self.balanced(built, parts, " OR ")?,
+            Expr::In(of, list) => {
+                built.sql("(");
+                self.expr(built, of)?;
+                self.list(built, list)?;
+                built.sql(")");
+            }
+            Expr::Between(of, low, high) => {
+                self.text(built, "($1 BETWEEN $2 AND $3)", &[of, low, high])?;
+            }
+            Expr::Is(of, None) => match &**of {
+                Expr::Column(column) => {
+                    built.sql("(");
+                    self.column(
+                        built,
+                        column.alias,
+                        column.attribute.indexed.unwrap_or(column.attribute.sql),
+                    );
+                    built.sql(" IS NULL)");
+                }
+                other => self.text(built, "($1 IS NULL)", &[other])?,
+            },
+            Expr::Is(of, Some(true)) => self.text(built, "($1 IS TRUE)", &[of])?,
+            Expr::Is(of, Some(false)) => self.text(built, "($1 IS FALSE)", &[of])?,
+            Expr::Case { operand, arms, otherwise } => {
+                self.case(built, operand.as_deref(), arms, otherwise.as_deref())?;
+            }
+            Expr::Cast(of, from, to) => self.text(built, cast(*from, *to), &[of])?,
+            Expr::Call(function, arguments) => self.call(built, &function.sql, arguments)?,
+            Expr::Traced(at) => {
+                let ids = self.traced.get(*at).map_or(&[][..], |ids| ids);
+                built.sql("(n.id IN ").list(ids.into()).sql(")");
+            }
+        }
+        Ok(())
+    }
+
+    fn column(&self, built: &mut Builder<'v>, alias: Option<usize>, sql: &'static str) {
+        built.numbered(sql, alias.unwrap_or_default());
+    }
+
+    /// Writes a text in which `$1` stands for the first part.
+    fn text(
+        &mut self,
+        built: &mut Builder<'v>,
+        sql: &'static str,
+        parts: &[&'v Expr],
+    ) -> Result<()> {
+        let mut pieces = sql.split('$');
+        built.sql(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let number: usize = piece[..1].parse().unwrap_or(1);
+            self.expr(built, parts[number - 1])?;
+            built.sql(&piece[1..]);
+        }
+        Ok(())
+    }
+
+    /// Halves of halves, because databases limit how deep a condition may be.
+    fn balanced(
+        &mut self,
+        built: &mut Builder<'v>,
+        parts: &'v [Expr],
+        by: &'static str,
+    ) -> Result<()> {
+        if let [only] = parts {
+            return self.expr(built, only);
+        }
+        let (left, right) = parts.split_at(parts.len() / 2);
+        built.sql("(");
+        self.balanced(built, left, by)?;
+        built.sql(by);
+        self.balanced(built, right, by)?;
+        built.sql(")");
+        Ok(())
+    }
+
+    /// ` IN` and values: one bound list where they are literals of one type.
+    fn list(&mut self, built: &mut Builder<'v>, list: &'v [Expr]) -> Result<()> {
+        built.sql(" IN ");
+        let ints: Option<Vec<i64>> = list
+            .iter()
+            .map(|value| if let Expr::Int(v) = value { Some(*v) } else { None })
+            .collect();
+        if let Some(ints) = ints {
+            built.list(Value::Ints(ints.into()));
+            return Ok(());
+        }
+        let texts: Option<Vec<&str>> = list
+            .iter()
+            .map(|value| if let Expr::Text(v) = value { Some(v.as_str()) } else { None })
+            .collect();
+        if let Some(texts) = texts {
+            built.list(Value::Texts(texts));
+            return Ok(());
+        }
+        for (at, value) in list.iter().enumerate() {
+            built.sql(if at > 0 { ", " } else { "(" });
+            self.expr(built, value)?;
+        }
+        built.sql(")");
+        Ok(())
+    }
+
+    fn case(
+        &mut self,
+        built: &mut Builder<'v>,
+        operand: Option<&'v Expr>,
+        arms: &'v [(Expr, Expr)],
+        otherwise: Option<&'v Expr>,
+    ) -> Result<()> {
+        built.sql("(CASE ");
+        operand.map_or(Ok(()), |operand| self.expr(built, operand))?;
+        for (when, then) in arms {
+            built.sql(" WHEN ");
+            self.expr(built, when)?;
+            built.sql(" THEN ");
+            self.expr(built, then)?;
+        }
+        if let Some(otherwise) = otherwise {
+            built.sql(" ELSE ");
+            self.expr(built, otherwise)?;
+        }
+        built.sql(" END)");
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        built: &mut Builder<'v>,
+        sql: &'static Sql,
+        arguments: &'v [Expr],
+    ) -> Result<()> {
+        match sql {
+            Sql::Text(texts) => {
+                let parts: Vec<&Expr> = arguments.iter().collect();
+                // The longest text has all arguments that the function takes.
+                let most = texts.last().map_or(0, |text| text.matches('$').count());
+                let left_out = most.saturating_sub(parts.len()).min(texts.len() - 1);
+                self.text(built, texts[texts.len() - 1 - left_out], &parts)
+            }
+            Sql::Joined(before, between, behind) => {
+                built.sql(before);
+                for (at, argument) in arguments.iter().enumerate() {
+                    built.sql(if at > 0 { between } else { "" });
+                    self.expr(built, argument)?;
+                }
+                built.sql(behind);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a condition as an index on its column serves it. It may hold for a few nodes more.
+    fn indexed(&mut self, built: &mut Builder<'v>, condition: &'v Expr) -> Result<()> {
+        if let Expr::Or(parts) = condition {
+            for (at, part) in parts.iter().enumerate() {
+                built.sql(if at > 0 { " OR " } else { "(" });
+                self.indexed(built, part)?;
+            }
+            built.sql(")");
+            return Ok(());
+        }
+        let column = condition.parts().into_iter().find_map(|part| match part {
+            Expr::Column(column) => Some(*column),
+            _ => None,
+        });
+        let Some(column) = column else { return self.expr(built, condition) };
+        if column.attribute.sql == super::names::PROPERTY_NUMBER.sql {
+            built.sql("(");
+            self.compared(built, condition, column, "t#.double_value")?;
+            built.sql(" OR ");
+            self.compared(built, condition, column, "t#.int_value")?;
+            built.sql(")");
+            return Ok(());
+        }
+        let sql = column.attribute.indexed.unwrap_or(column.attribute.sql);
+        self.compared(built, condition, column, sql)
+    }
+
+    /// A comparison of `sql` in place of the column with values.
+    fn compared(
+        &mut self,
+        built: &mut Builder<'v>,
+        condition: &'v Expr,
+        column: Column,
+        sql: &'static str,
+    ) -> Result<()> {
+        let mut side = |built: &mut Builder<'v>, part: &'v Expr| match part {
+            Expr::Column(_) => {
+                self.column(built, column.alias, sql);
+                Ok(())
+            }
+            other => self.expr(built, other),
+        };
+        match condition {
+            Expr::Binary(operator, left, right) => {
+                side(built, left)?;
+                built.sql(" ").sql(operator).sql(" ");
+                side(built, right)
+            }
+            Expr::In(of, list) => {
+                side(built, of)?;
+                self.list(built, list)
+            }
+            Expr::Between(of, low, high) => {
+                side(built, of)?;
+                built.sql(" BETWEEN ");
+                side(built, low)?;
+                built.sql(" AND ");
+                side(built, high)
+            }
+            other => self.expr(built, other),
+        }
+    }
+}
+
+fn literal<'v>(built: &mut Builder<'v>, expr: &'v Expr) {
+    let value = match expr {
+        Expr::Int(value) => Value::Int(*value),
+        Expr::Double(value) => Value::Real(*value),
+        Expr::Text(value) => value.as_str().into(),
+        _ => Value::Null,
+    };
+    built.sql("?").value(value);
+}
+
+fn cast(from: Type, to: Type) -> &'static str {
+    match (from, to) {
+        (from, to) if from == to => "$1",
+        (Type::Bool, Type::Text) => "(CASE $1 WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END)",
+        (_, Type::Text) => "CAST($1 AS TEXT)",
+        (_, Type::Double) => "CAST($1 AS DOUBLE PRECISION)",
+        (Type::Text, Type::Bool) => {
+            "(CASE LOWER($1) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END)"
+        }
+        (_, Type::Bool) => "($1 <> 0)",
+        _ => "CAST($1 AS INTEGER)",
+    }
+}

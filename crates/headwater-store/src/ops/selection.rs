@@ -1,0 +1,137 @@
+//! The nodes that a list is made of: those of a scope that match a filter.
+
+use std::sync::Arc;
+
+use crate::backend::Value;
+use crate::error::{ErrorKind, Result};
+use crate::filter::Filter;
+use crate::kinds::Node;
+use crate::limits::FILTER_CANDIDATES_MAX;
+use crate::ops::{lineage, nodes};
+use crate::rows;
+use crate::sql::build::Builder;
+use crate::store::Session;
+
+/// Where the nodes of a list come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    All,
+    /// The nodes of one type.
+    OfType(i64),
+    /// The members of one context.
+    InContext(i64),
+}
+
+/// The nodes of a scope that match a filter, if there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) scope: Scope,
+    filter: Option<Arc<Filter>>,
+    /// What each trace of the filter finds.
+    traced: Vec<Vec<i64>>,
+    /// Ids among which all matches are, where they are few.
+    pub(crate) among: Option<Vec<i64>>,
+}
+
+impl From<Scope> for Selection {
+    fn from(scope: Scope) -> Self {
+        Self { scope, filter: None, traced: Vec::new(), among: None }
+    }
+}
+
+impl Selection {
+    /// Finds out how the matches of a filter are best looked for.
+    ///
+    /// A node is looked at only if an index says that it may match, as long as these are few. Where
+    /// they are many, the pages of a list are full early, and going through the nodes in the order
+    /// of the list is faster than sorting all that match.
+    pub(crate) fn filtered<N: Node>(
+        session: &mut Session<'_>,
+        scope: Scope,
+        filter: Filter,
+    ) -> Result<Self> {
+        let mut traced = Vec::with_capacity(filter.traces.len());
+        for trace in &filter.traces {
+            traced.push(lineage::reached::<N>(session, trace)?);
+        }
+        let filter = Arc::new(filter);
+        let mut selection = Self { scope, filter: Some(filter.clone()), traced, among: None };
+        let most = i64::try_from(FILTER_CANDIDATES_MAX).unwrap_or(i64::MAX);
+        let queries = N::KIND.queries;
+        for probe in filter.probes(queries.probe, session.dialect(), most + 1)? {
+            let mut ids = Vec::new();
+            session.query_built(&probe, &mut |row| {
+                ids.push(rows::int(row, 0)?);
+                Ok(())
+            })?;
+            if ids.len() <= FILTER_CANDIDATES_MAX {
+                selection.among = Some(nodes::distinct(ids));
+                break;
+            }
+        }
+        Ok(selection)
+    }
+
+    /// Those of these ids.
+    pub(crate) fn only(&self, ids: Vec<i64>) -> Self {
+        Self { among: Some(ids), ..self.clone() }
+    }
+
+    /// Appends the condition.
+    pub(crate) fn write<'v, N: Node>(&'v self, built: &mut Builder<'v>) -> Result<()> {
+        match self.scope {
+            Scope::All if self.among.is_some() => built.sql("TRUE"),
+            Scope::All => built.sql("id > 0"),
+            Scope::OfType(id) => built.sql("type_id = ?").value(id.into()),
+            Scope::InContext(id) => built.sql(N::KIND.queries.in_context).value(id.into()),
+        };
+        if let Some(ids) = &self.among {
+            built.sql(" AND id IN ").list(Value::from(&ids[..]));
+        }
+        match &self.filter {
+            Some(filter) => filter.write(built, &self.traced),
+            None => Ok(()),
+        }
+    }
+
+    /// The ids of the nodes, ascending, of which there may be a `limit`.
+    pub(crate) fn ids<N: Node>(
+        &self,
+        session: &mut Session<'_>,
+        limit: Option<usize>,
+    ) -> Result<Vec<i64>> {
+        let queries = N::KIND.queries;
+        let mut ids = Vec::new();
+        if self.is_known_empty() {
+            return Ok(ids);
+        }
+        let mut built = Builder::new(queries.match_ids, session.dialect());
+        built.sql(queries.select_ids);
+        self.write::<N>(&mut built)?;
+        built.sql(" ORDER BY id LIMIT ?");
+        let limit = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
+        built.value(Value::Int(limit));
+        let found = session.query_built(&built.build(), &mut |row| {
+            ids.push(rows::int(row, 0)?);
+            Ok(())
+        });
+        self.explain(found)?;
+        Ok(ids)
+    }
+
+    /// Whether nothing has to be read to know that no node matches.
+    pub(crate) fn is_known_empty(&self) -> bool {
+        self.among.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// What a filter computes may have no value for some node, such as the absolute value of the
+    /// smallest integer. That is the caller's mistake.
+    pub(crate) fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| match error.kind() {
+            ErrorKind::Internal if self.filter.is_some() => error
+                .reworded(ErrorKind::InvalidArgument, "the filter cannot be computed for a node")
+                .hint("an integer may be out of range, or a pattern too long"),
+            _ => error,
+        })
+    }
+}
