@@ -9,7 +9,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", proto.display());
 
     let mut compiler = protox::Compiler::new([&proto])?;
-    compiler.include_imports(true).open_file("ml_metadata/proto/metadata_store_service.proto")?;
+    compiler.include_imports(true);
+    compiler.open_file("ml_metadata/proto/metadata_store_service.proto")?;
+    compiler.open_file("headwater/v1/headwater.proto")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // Encoded by the compiler itself: prost's own types would lose the options of enum values.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;

@@ -1,7 +1,7 @@
 //! gRPC: any method of the table, bytes in and bytes out. Decides nothing about a request.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
 use headwater_store::limits::READERS_MAX;
-use headwater_store::{Access, Error, Method, Store};
-use tokio::sync::Semaphore;
+use headwater_store::{Access, Error, ErrorKind, Method, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::ServerStreamingService;
 use tonic::{Code, Status};
 use tracing::{Instrument as _, info_span};
 
@@ -52,8 +54,8 @@ impl Service {
         }))
     }
 
-    /// Runs a call on a thread that may block, when it is its turn.
-    async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
+    /// Waits for a method's turn.
+    async fn turn(&self, method: Method) -> Result<OwnedSemaphorePermit, Status> {
         let inner = &self.0;
         let turns = match method.access() {
             Access::Write => &inner.writers,
@@ -61,8 +63,13 @@ impl Service {
             Access::Read => &inner.readers,
         };
         let turn = Arc::clone(turns).acquire_owned().await;
-        let turn = turn.map_err(|_| Status::unavailable("the server is stopping"))?;
-        let store = Arc::clone(&inner.store);
+        turn.map_err(|_| Status::unavailable("the server is stopping"))
+    }
+
+    /// Runs a call on a thread that may block, when it is its turn.
+    async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
+        let turn = self.turn(method).await?;
+        let store = Arc::clone(&self.0.store);
         let span = tracing::Span::current();
         // The turn ends with the work, not with a caller that went away meanwhile; what has not
         // begun by then is not begun at all.
@@ -78,12 +85,95 @@ impl Service {
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(response)) => Ok(response.into()),
             Ok(Err(error)) => Err(answer(&error)),
-            Err(panic) => {
-                tracing::error!(%panic, "a call failed by a bug; please report it");
-                Err(Status::internal("the call failed by a bug in the server; its log tells more"))
-            }
+            Err(panic) => Err(bug(&panic)),
         }
     }
+
+    /// Runs a call whose answer is a stream. It is read as fast as its caller takes it: a few
+    /// messages wait here, no more.
+    async fn stream(
+        &self,
+        method: Method,
+        request: Bytes,
+        deadline: Instant,
+        mut answered: Answered,
+    ) -> Result<Messages, Status> {
+        let turn = self.turn(method).await;
+        let turn = turn.inspect_err(|status| answered.code = observe::code_name(status.code()))?;
+        let store = Arc::clone(&self.0.store);
+        let span = tracing::Span::current();
+        let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_AHEAD_MAX);
+        let outcome = Arc::new(OnceLock::new());
+        let messages = Messages { receiver, outcome: Arc::clone(&outcome), ended: false };
+        let runtime = tokio::runtime::Handle::current();
+        let work = move || {
+            let (_turn, mut answered, sender) = (turn, answered, sender);
+            let _entered = span.enter();
+            let done = store.run_bytes(method, &request, &mut |message| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let send = sender.send(Bytes::from(message));
+                // Whoever does not read on keeps a connection and an old state of the database.
+                let sent = async { tokio::time::timeout(left.min(STALL), send).await };
+                match runtime.block_on(sent) {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) => Err(Error::new(ErrorKind::Aborted, GONE)),
+                    Err(_) => Err(Error::new(ErrorKind::Aborted, STALLED)),
+                }
+            });
+            let done = done.map_err(|error| match error.message() {
+                GONE => Status::cancelled(GONE),
+                STALLED => Status::deadline_exceeded(STALLED),
+                _ => answer(&error),
+            });
+            let code = done.as_ref().err().map_or(Code::Ok, Status::code);
+            answered.code = observe::code_name(code);
+            let _ = outcome.set(done);
+        };
+        drop(tokio::task::spawn_blocking(work));
+        Ok(messages)
+    }
+}
+
+/// The messages of a stream, and how it ended.
+struct Messages {
+    receiver: tokio::sync::mpsc::Receiver<Bytes>,
+    /// Set when the last message has been handed over; a stream without it was cut off by a bug.
+    outcome: Arc<OnceLock<Result<(), Status>>>,
+    ended: bool,
+}
+
+impl Stream for Messages {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.receiver.poll_recv(context) {
+            Poll::Ready(None) if !self.ended => {
+                self.ended = true;
+                let status = match self.outcome.get() {
+                    Some(Ok(())) => return Poll::Ready(None),
+                    Some(Err(status)) => status.clone(),
+                    None => {
+                        tracing::error!("a stream was cut off by a bug; please report it");
+                        Status::internal("the stream was cut off by a bug in the server")
+                    }
+                };
+                Poll::Ready(Some(Err(status)))
+            }
+            polled => polled.map(|message| message.map(Ok)),
+        }
+    }
+}
+
+/// Messages of a stream that wait for their caller.
+const STREAM_AHEAD_MAX: usize = 4;
+/// How long a stream waits for its caller to take a message.
+const STALL: Duration = Duration::from_secs(30);
+const STALLED: &str = "the stream was not read on in time";
+const GONE: &str = "the caller has gone away";
+
+fn bug(panic: &tokio::task::JoinError) -> Status {
+    tracing::error!(%panic, "a call failed by a bug; please report it");
+    Status::internal("the call failed by a bug in the server; its log tells more")
 }
 
 /// The status of an error, which is logged here and nowhere else: with its cause if it is the
@@ -101,17 +191,23 @@ fn answer(error: &Error) -> Status {
     Status::new(code, error.to_string())
 }
 
-/// Answers `/ml_metadata.MetadataStoreService/{method}`.
+/// Answers `/{service}/{method}`.
 pub(crate) async fn handle(
     State(service): State<Service>,
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = request_id(request.headers());
-    let mut response = match Method::from_name(&name) {
+    let of_service =
+        |method: &Method| request.uri().path().split('/').nth(1) == Some(method.service());
+    let mut response = match Method::from_name(&name).filter(of_service) {
         Some(method) => {
             let span = info_span!("call", method = name, request_id = ?request_id);
-            service.answer(method, request).instrument(span).await
+            if method.is_stream() {
+                service.answer_stream(method, request).instrument(span).await
+            } else {
+                service.answer(method, request).instrument(span).await
+            }
         }
         None => unknown_method(&name),
     };
@@ -141,6 +237,30 @@ impl Service {
         };
         answered.code = observe::code_name(code);
         response
+    }
+}
+
+impl Service {
+    async fn answer_stream(self, method: Method, request: Request<Body>) -> Response<Body> {
+        let answered = Answered::new(Arc::clone(&self.0.metrics), method);
+        let channel = &self.0.channel;
+        let (request_max, response_max) = (channel.request_bytes_max, channel.response_bytes_max);
+        let deadline = Instant::now() + deadline(request.headers());
+        let answered = Arc::new(Mutex::new(Some(answered)));
+        let call = StreamCall { service: self, method, deadline, answered: Arc::clone(&answered) };
+        let mut grpc = tonic::server::Grpc::new(BytesCodec)
+            .max_decoding_message_size(request_max)
+            .max_encoding_message_size(response_max);
+        let response = grpc.server_streaming(call, request).await.map(Body::new);
+        let unread = answered.lock().ok().and_then(|mut answered| answered.take());
+        match unread {
+            None => response,
+            Some(mut answered) => {
+                let (response, code) = undecoded(response, request_max);
+                answered.code = observe::code_name(code);
+                response
+            }
+        }
     }
 }
 
@@ -245,6 +365,32 @@ impl tower::Service<tonic::Request<Bytes>> for Call {
             let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
             let _ = outcome.set(code);
             answer.map(tonic::Response::new)
+        })
+    }
+}
+
+/// One call with a stream for an answer on its way through tonic.
+struct StreamCall {
+    service: Service,
+    method: Method,
+    deadline: Instant,
+    /// Taken by the call; a request that cannot be read leaves it.
+    answered: Arc<Mutex<Option<Answered>>>,
+}
+
+impl ServerStreamingService<Bytes> for StreamCall {
+    type Response = Bytes;
+    type ResponseStream = Messages;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<tonic::Response<Messages>, Status>> + Send + 'static>>;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let (service, method, deadline) = (self.service.clone(), self.method, self.deadline);
+        let answered = self.answered.lock().ok().and_then(|mut answered| answered.take());
+        Box::pin(async move {
+            let answered = answered.ok_or_else(|| Status::internal("the call came twice"))?;
+            let messages = service.stream(method, request.into_inner(), deadline, answered).await?;
+            Ok(tonic::Response::new(messages))
         })
     }
 }

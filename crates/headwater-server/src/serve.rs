@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headwater_proto::DESCRIPTOR_SET;
-use headwater_store::Store;
+use headwater_store::{Method, Store};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -27,7 +27,6 @@ use crate::grpc::{self, Service};
 use crate::observe::Metrics;
 
 /// The service's name in the contract.
-const SERVICE: &str = "ml_metadata.MetadataStoreService";
 /// How often the database is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long calls in flight may take to end once the server was told to stop.
@@ -69,8 +68,11 @@ async fn serve(
 
     let state = Http { metrics: Arc::clone(&metrics), ready: Arc::clone(&ready) };
     let service = Service::new(store, metrics, settings.channel.clone());
-    let app = Router::new()
-        .route(&format!("/{SERVICE}/{{method}}"), axum::routing::post(grpc::handle))
+    let mut calls = Router::new();
+    for service in Method::SERVICES {
+        calls = calls.route(&format!("/{service}/{{method}}"), axum::routing::post(grpc::handle));
+    }
+    let app = calls
         .with_state(service)
         .route("/", get(|| async { WELCOME }))
         .route("/livez", get(|| async { "ok\n" }))
@@ -104,7 +106,9 @@ async fn serve(
         // Whoever watches has been told; the streams would otherwise stay open and be waited for.
         tokio::time::sleep(WATCH_GRACE).await;
         reporter.clear_service_status("").await;
-        reporter.clear_service_status(SERVICE).await;
+        for service in Method::SERVICES {
+            reporter.clear_service_status(service).await;
+        }
     };
     let serving = server(settings)?
         .add_routes(routes)
@@ -238,7 +242,9 @@ async fn probe(store: Arc<Store>, reporter: HealthReporter, ready: Arc<AtomicBoo
 async fn report(reporter: &HealthReporter, ready: bool) {
     let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
     reporter.set_service_status("", status).await;
-    reporter.set_service_status(SERVICE, status).await;
+    for service in Method::SERVICES {
+        reporter.set_service_status(service, status).await;
+    }
 }
 
 /// What the routes beside gRPC need.
@@ -279,7 +285,8 @@ async fn unknown(uri: Uri, headers: HeaderMap) -> Response {
 const WELCOME: &str = "\
 Headwater, an ML metadata and lineage store
 
-gRPC      ml_metadata.MetadataStoreService, with reflection and health
+gRPC      ml_metadata.MetadataStoreService and headwater.v1.Headwater,
+          with reflection and health
 /livez    the process is up
 /readyz   the database answers
 /metrics  Prometheus

@@ -1,4 +1,4 @@
-//! Canonical JSON of the contract's messages, by their name in the package `ml_metadata`.
+//! Canonical JSON of the contracts' messages, by their full name.
 
 use headwater_proto::descriptors;
 use prost::Message;
@@ -8,14 +8,15 @@ use crate::error::{Result, internal, invalid};
 
 fn descriptor(message: &str) -> Result<prost_reflect::MessageDescriptor> {
     descriptors()
-        .get_message_by_name(&format!("ml_metadata.{message}"))
-        .ok_or_else(|| internal(format!("the contract has no message `{message}`")))
+        .get_message_by_name(message)
+        .ok_or_else(|| internal(format!("the contracts have no message `{message}`")))
 }
 
 /// Encodes JSON as the named message. Unknown fields and wrong types are refused by name.
 pub(crate) fn to_bytes(message: &str, json: &str) -> Result<Vec<u8>> {
+    let name = message.rsplit('.').next().unwrap_or(message);
     let refuse =
-        |e: serde_json::Error| invalid(format!("the request is not a `{message}` in JSON: {e}"));
+        |e: serde_json::Error| invalid(format!("the request is not a `{name}` in JSON: {e}"));
     let mut reader = serde_json::Deserializer::from_str(json);
     let decoded = DynamicMessage::deserialize(descriptor(message)?, &mut reader).map_err(refuse)?;
     reader.end().map_err(refuse)?;

@@ -51,7 +51,7 @@ mod validate;
 
 pub use backend::Access;
 pub use error::{ERRORS, Error, ErrorKind, ErrorRow, Result};
-pub use methods::{Call, Method};
+pub use methods::{Call, Emit, Method, StreamCall};
 pub use migrate::SCHEMA_VERSION;
 pub use store::{Observer, StatementRun, Store};
 pub use url::StoreUrl;

@@ -46,8 +46,11 @@ pub const FILTER_BYTES_MAX: usize = 64 << 10;
 /// Deepest nesting of a filter's parentheses and operators.
 pub const FILTER_DEPTH_MAX: usize = 100;
 
-/// Properties and neighbours that one filter may mention. Databases join some sixty tables.
+/// Properties and neighbours that one filter may mention.
 pub const FILTER_NEIGHBOURS_MAX: usize = 60;
+
+/// Tables that are joined for one condition of a filter. SQLite joins 64, MySQL 61.
+pub const FILTER_TABLES_MAX: usize = 60;
 
 /// Longest SQL text that a filter may become, in bytes.
 pub const FILTER_SQL_BYTES_MAX: usize = 1 << 20;
@@ -67,3 +70,6 @@ pub const LINEAGE_HOPS_MAX: i64 = 100;
 
 /// Nodes that one trace of a filter may go to.
 pub const TRACED_NODES_MAX: usize = 1_000_000;
+
+/// Values that one list may be ordered by.
+pub const ORDER_KEYS_MAX: usize = 8;

@@ -7,6 +7,10 @@ use std::fmt::Debug;
 
 use get_children_contexts_by_contexts_response::ChildrenContextsPerParent;
 use get_parent_contexts_by_contexts_response::ParentContextsPerChild;
+use headwater_proto::headwater::v1::{
+    ListArtifactsRequest, ListArtifactsResponse, ListContextsRequest, ListContextsResponse,
+    ListExecutionsRequest, ListExecutionsResponse, TraceLineageRequest, TraceLineageResponse,
+};
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 use prost::Message;
@@ -14,10 +18,11 @@ use prost::Message;
 use crate::backend::{Access, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
-use crate::ops::nodes::{self, Encoded, Listed, PutOptions};
+use crate::ops::listing::{self, Encoded, Listed};
+use crate::ops::nodes::{self, PutOptions};
 use crate::ops::selection::Scope;
 use crate::ops::types::{self, Evolution};
-use crate::ops::{events, lineage, links, steps};
+use crate::ops::{events, lineage, links, ordering, steps, trace};
 use crate::sql::queries::{
     EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS,
     PARENT_CONTEXT_SELECT_BY_CHILDREN as PARENTS, PARENT_CONTEXT_SELECT_BY_PARENTS as CHILDREN,
@@ -43,46 +48,128 @@ pub trait Call: Message + Validate + Default + Debug {
     }
 }
 
+/// A request message of a method that answers with a stream.
+pub trait StreamCall: Message + Validate + Default + Debug {
+    /// A message of the stream.
+    type Response: Message + Debug;
+    /// The method it calls.
+    const METHOD: Method;
+
+    /// Runs the call and hands over each message as it is ready.
+    #[doc(hidden)]
+    fn run(&self, session: &mut Session<'_>, emit: Emit<'_, Self::Response>) -> Result<()>;
+}
+
+/// Takes the messages of an answer, encoded if nothing else is said. An error of it ends the call.
+pub type Emit<'e, M = Vec<u8>> = &'e mut dyn FnMut(M) -> Result<()>;
+
 macro_rules! methods {
-    ($(
-        $access:ident $name:ident($request:ident) -> $response:ident
-        |$session:ident, $r:ident| $answer:tt
-    )*) => {
-        /// A method of the service.
+    (
+        contract {$(
+            $access:ident $name:ident($request:ident) -> $response:ident
+            |$session:ident, $r:ident| $answer:tt
+        )*}
+        own {$(
+            $own_access:ident $own_name:ident($own_request:ident) -> $own_response:ident
+            |$own_session:ident, $own_r:ident| $own_answer:tt
+        )*}
+        streams {$(
+            $stream_access:ident $stream_name:ident($stream_request:ident)
+            -> $stream_response:ident
+            |$stream_session:ident, $stream_r:ident, $emit:ident| $stream_answer:expr;
+        )*}
+    ) => {
+        /// A method of one of the services.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
-        pub enum Method { $($name),* }
+        pub enum Method { $($name,)* $($own_name,)* $($stream_name),* }
 
         impl Method {
             /// Every method, in the order of the table.
-            pub const ALL: &'static [Method] = &[$(Method::$name),*];
+            pub const ALL: &'static [Method] = &[
+                $(Method::$name,)* $(Method::$own_name,)* $(Method::$stream_name),*
+            ];
 
             /// Its name in the contract.
             pub fn name(self) -> &'static str {
-                match self { $(Method::$name => stringify!($name)),* }
+                match self {
+                    $(Method::$name => stringify!($name),)*
+                    $(Method::$own_name => stringify!($own_name),)*
+                    $(Method::$stream_name => stringify!($stream_name),)*
+                }
+            }
+
+            /// The service that it belongs to.
+            pub fn service(self) -> &'static str {
+                match self { $(Method::$name => CONTRACT_SERVICE,)* _ => OWN_SERVICE }
             }
 
             /// Whether it reads only.
             pub fn access(self) -> Access {
-                match self { $(Method::$name => Access::$access),* }
+                match self {
+                    $(Method::$name => Access::$access,)*
+                    $(Method::$own_name => Access::$own_access,)*
+                    $(Method::$stream_name => Access::$stream_access,)*
+                }
             }
 
             /// The method of this name.
             pub fn from_name(name: &str) -> Option<Method> {
-                match name { $(stringify!($name) => Some(Method::$name),)* _ => None }
+                match name {
+                    $(stringify!($name) => Some(Method::$name),)*
+                    $(stringify!($own_name) => Some(Method::$own_name),)*
+                    $(stringify!($stream_name) => Some(Method::$stream_name),)*
+                    _ => None,
+                }
             }
 
             /// Whether it reads many nodes, and so must not take the place of small reads.
             pub fn is_list(self) -> bool {
-                match self { $(Method::$name => is_list!($answer)),* }
+                match self {
+                    $(Method::$name => is_list!($answer),)*
+                    $(Method::$own_name => is_list!($own_answer),)*
+                    $(Method::$stream_name => true,)*
+                }
             }
 
-            pub(crate) fn call_bytes(self, store: &Store, request: &[u8]) -> Result<Vec<u8>> {
-                match self { $(Method::$name => call_bytes::<$request>(store, request)),* }
+            /// Whether it answers with any number of messages, instead of one.
+            pub fn is_stream(self) -> bool {
+                match self { $(Method::$stream_name => true,)* _ => false }
+            }
+
+            pub(crate) fn run(self, store: &Store, request: &[u8], emit: Emit<'_>) -> Result<()> {
+                match self {
+                    $(Method::$name => emit(call_bytes::<$request>(store, request)?),)*
+                    $(Method::$own_name => emit(call_bytes::<$own_request>(store, request)?),)*
+                    $(Method::$stream_name => {
+                        stream_bytes::<$stream_request>(store, request, emit)
+                    })*
+                }
             }
         }
 
-        $(impl Call for $request {
+        $(call!($request, $response, $name, $session, $r, $answer);)*
+        $(call!($own_request, $own_response, $own_name, $own_session, $own_r, $own_answer);)*
+
+        $(impl StreamCall for $stream_request {
+            type Response = $stream_response;
+            const METHOD: Method = Method::$stream_name;
+
+            fn run(
+                &self,
+                $stream_session: &mut Session<'_>,
+                $emit: Emit<'_, $stream_response>,
+            ) -> Result<()> {
+                let $stream_r = self;
+                $stream_answer
+            }
+        })*
+    };
+}
+
+macro_rules! call {
+    ($request:ident, $response:ident, $name:ident, $session:ident, $r:ident, $answer:tt) => {
+        impl Call for $request {
             type Response = $response;
             const METHOD: Method = Method::$name;
 
@@ -92,7 +179,7 @@ macro_rules! methods {
             }
 
             encoded_answer!($session $r $answer);
-        })*
+        }
     };
 }
 
@@ -138,37 +225,62 @@ macro_rules! encoded_answer {
 /// A list of all nodes, of those of a type, or of those in a context, as a request asks for it.
 macro_rules! list {
     ($s:ident, $r:ident) => {
-        nodes::list($s, $r.options.as_ref(), Scope::All)?
+        listing::list($s, $r.options.as_ref(), Scope::All)?
     };
     ($s:ident, $r:ident, of_type) => {
-        nodes::list_by_type($s, $r.type_name(), $r.type_version(), $r.options.as_ref())?
+        listing::list_by_type($s, $r.type_name(), $r.type_version(), $r.options.as_ref())?
     };
     ($s:ident, $r:ident, in_context) => {
-        nodes::list($s, $r.options.as_ref(), Scope::InContext($r.context_id()))?
+        listing::list($s, $r.options.as_ref(), Scope::InContext($r.context_id()))?
     };
 }
 
+/// The order by and the filter of a list, as an own method has them.
+macro_rules! ordered {
+    ($s:ident, $r:ident) => {
+        ordering::list($s, &$r.filter, &$r.order_by, $r.page_size, &$r.page_token)?
+    };
+}
+
+const CONTRACT_SERVICE: &str = "ml_metadata.MetadataStoreService";
+const OWN_SERVICE: &str = "headwater.v1.Headwater";
+
 impl Method {
+    /// The full names of the services.
+    pub const SERVICES: [&'static str; 2] = [CONTRACT_SERVICE, OWN_SERVICE];
+
     /// Encodes a request that is given as canonical JSON. What is not in the contract is refused
     /// by name.
     pub fn request_from_json(self, json: &str) -> Result<Vec<u8>> {
-        json::to_bytes(&format!("{}Request", self.name()), json)
+        json::to_bytes(&self.message("Request"), json)
     }
 
     /// The canonical JSON of an encoded response, made for reading.
     pub fn response_to_json(self, response: &[u8]) -> Result<String> {
-        json::from_bytes(&format!("{}Response", self.name()), response, true)
+        json::from_bytes(&self.message("Response"), response, true)
+    }
+
+    /// Full name of its request or response.
+    fn message(self, of: &str) -> String {
+        let package = self.service().rsplit_once('.').map_or("", |(package, _)| package);
+        format!("{package}.{}{of}", self.name())
     }
 }
 
-fn call_bytes<R: Call>(store: &Store, request: &[u8]) -> Result<Vec<u8>> {
+fn decode<R: Message + Default + Validate>(request: &[u8]) -> Result<R> {
     check_size("request", request.len())?;
     R::validate_wire(request)?;
-    let request =
-        R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))?;
-    let response = store.call_encoded(&request)?;
+    R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))
+}
+
+fn call_bytes<R: Call>(store: &Store, request: &[u8]) -> Result<Vec<u8>> {
+    let response = store.call_encoded(&decode::<R>(request)?)?;
     check_size("answer", response.len())?;
     Ok(response)
+}
+
+fn stream_bytes<R: StreamCall>(store: &Store, request: &[u8], emit: Emit<'_>) -> Result<()> {
+    store.stream(&decode::<R>(request)?, &mut |response| emit(response.encode_to_vec()))
 }
 
 /// The flags of a request that puts types.
@@ -204,7 +316,7 @@ fn get_artifacts_with_types(
     Ok(GetArtifactsByIdResponse { artifacts, artifact_types })
 }
 
-methods! {
+methods! { contract {
     // Types.
     Write PutTypes(PutTypesRequest) -> PutTypesResponse |s, r| {
         artifact_type_ids: types::put(s, &r.artifact_types, evolution!(r))?,
@@ -395,3 +507,17 @@ methods! {
         lineage::subgraph(s, r)
     )
 }
+
+own {
+    Read ListArtifacts(ListArtifactsRequest)
+        -> ListArtifactsResponse |s, r| [artifacts: Artifact = ordered!(s, r)]
+    Read ListExecutions(ListExecutionsRequest)
+        -> ListExecutionsResponse |s, r| [executions: Execution = ordered!(s, r)]
+    Read ListContexts(ListContextsRequest)
+        -> ListContextsResponse |s, r| [contexts: Context = ordered!(s, r)]
+}
+
+streams {
+    Read TraceLineage(TraceLineageRequest)
+        -> TraceLineageResponse |s, r, emit| trace::trace(s, r, emit);
+} }

@@ -21,6 +21,9 @@ use crate::error::{Result, data_loss};
 use crate::json;
 use crate::kinds::{Node, NodeType, TypeHead};
 
+/// The message of an execution type's struct types, which stand in the table as JSON.
+const STRUCT_TYPE: &str = "ml_metadata.ArtifactStructType";
+
 const STRUCT_PREFIX: &str = "mlmd-struct::";
 /// What MLMD takes for SQL NULL when it reads any column.
 const MLMD_NULL: &str = "__MLMD_NULL__";
@@ -200,7 +203,7 @@ pub(crate) fn node_type<T: NodeType>(row: &dyn Row) -> Result<T> {
     });
     let struct_type = |index| match opt_text(row, index)? {
         Some(text) if !text.is_empty() => {
-            let bytes = json::to_bytes("ArtifactStructType", &text)
+            let bytes = json::to_bytes(STRUCT_TYPE, &text)
                 .map_err(|e| data_loss("a struct type is not readable").caused_by(e))?;
             Message::decode(&bytes[..])
                 .map(Some)
@@ -216,7 +219,7 @@ pub(crate) fn node_type<T: NodeType>(row: &dyn Row) -> Result<T> {
 pub(crate) fn struct_columns<T: NodeType>(node_type: &T) -> Result<[Option<String>; 2]> {
     let [input, output] = node_type.struct_types().map(|struct_type| {
         struct_type
-            .map(|message| json::from_bytes("ArtifactStructType", &message.encode_to_vec(), false))
+            .map(|message| json::from_bytes(STRUCT_TYPE, &message.encode_to_vec(), false))
             .transpose()
     });
     Ok([input?, output?])

@@ -10,7 +10,7 @@ use crate::backend::sqlite::Sqlite;
 use crate::backend::{Access, Backend, OnRow, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::methods::{Call, Method};
+use crate::methods::{Call, Emit, Method, StreamCall};
 use crate::migrate;
 use crate::ops::types::KnownType;
 use crate::sql::Dialect;
@@ -73,9 +73,33 @@ impl Store {
         self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run_encoded(session))
     }
 
-    /// Runs a call given as encoded messages, as a transport has them.
+    /// Runs a call that answers with a stream, given as messages. All of them are of one state of
+    /// the store.
+    pub fn stream<R: StreamCall>(&self, request: &R, emit: Emit<'_, R::Response>) -> Result<()> {
+        request.validate()?;
+        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run(session, emit))
+    }
+
+    /// Runs a call given as encoded messages, as a transport has them, and hands over each message
+    /// of the answer.
+    pub fn run_bytes(&self, method: Method, request: &[u8], emit: Emit<'_>) -> Result<()> {
+        method.run(self, request, emit)
+    }
+
+    /// Runs a call given as encoded messages, whose answer is one message. A stream's messages
+    /// become one, as fields that repeat do when messages are joined.
     pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
-        method.call_bytes(self, request)
+        let mut response = Vec::new();
+        self.run_bytes(method, request, &mut |message| {
+            check_size("answer", response.len() + message.len())?;
+            if response.is_empty() {
+                response = message;
+            } else {
+                response.extend(message);
+            }
+            Ok(())
+        })?;
+        Ok(response)
     }
 
     /// Answers whether the database can be reached now.

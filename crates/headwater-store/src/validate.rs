@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use headwater_proto::headwater::v1::{
+    ListArtifactsRequest, ListContextsRequest, ListExecutionsRequest, TraceLineageRequest,
+};
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 
@@ -125,6 +128,7 @@ nothing_to_check! {
     GetParentContextsByContextsRequest GetChildrenContextsByContextsRequest
     GetArtifactsByContextRequest GetExecutionsByContextRequest
     GetLineageGraphRequest GetLineageSubgraphRequest
+    ListArtifactsRequest ListExecutionsRequest ListContextsRequest TraceLineageRequest
 }
 
 fn event_edge(

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use bytes::Bytes;
 use headwater_store::limits::MESSAGE_BYTES_MAX;
 use headwater_store::{Access, Method, Store};
+use tonic::Status;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
@@ -91,14 +92,18 @@ fn call_server(server: &str, method: Method, request: Vec<u8>) -> Result<Vec<u8>
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         client.ready().await.map_err(unreachable)?;
-        let path = format!("/ml_metadata.MetadataStoreService/{}", method.name());
+        let path = format!("/{}/{}", method.service(), method.name());
         let path = PathAndQuery::try_from(path)?;
         let request = tonic::Request::new(Bytes::from(request));
-        match client.unary(request, path, BytesCodec).await {
-            Ok(response) => Ok(response.into_inner().to_vec()),
-            Err(status) => {
-                Err(format!("{}: {}", code_name(status.code()), status.message()).into())
-            }
+        // One message or many: those of a stream are one when they are joined.
+        let refused =
+            |status: Status| format!("{}: {}", code_name(status.code()), status.message());
+        let answer = client.server_streaming(request, path, BytesCodec).await.map_err(refused)?;
+        let mut messages = answer.into_inner();
+        let mut response = Vec::new();
+        while let Some(message) = messages.message().await.map_err(refused)? {
+            response.extend(message);
         }
+        Ok(response)
     })
 }

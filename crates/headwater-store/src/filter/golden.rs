@@ -156,7 +156,7 @@ fn show<N: Node>(store: &Store, text: &mut String, language: Language, filter: &
         show_statement(store, text, "candidates: ", &statement);
     }
     let mut built = Builder::new("match", backend.dialect());
-    built.sql(N::KIND.queries.select_ids).sql("id > 0");
+    built.sql("SELECT id FROM ").sql(N::KIND.queries.table).sql(" WHERE id > 0");
     parsed.write(&mut built, &traced).expect("a condition");
     built.sql(" ORDER BY id LIMIT 21");
     show_statement(store, text, "", &built.build());

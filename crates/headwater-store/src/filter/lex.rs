@@ -35,6 +35,10 @@ impl Name {
     }
 }
 
+/// For messages.
+const ESCAPES: &str =
+    r#"`\\`, `\'`, `\"`, `` \` ``, `\n`, `\r`, `\t`, `\x41`, `\u00e9`, `\101`; `r'..'` has none"#;
+
 /// Longest first, so that `<=` is not read as `<`.
 const SYMBOLS: &[&str] = &[
     "<=", ">=", "<>", "!=", "<<", ">>", "||", "=", "<", ">", "+", "-", "*", "/", "|", "&", "^",
@@ -198,10 +202,9 @@ impl<'t> Lexer<'t> {
     fn string(&mut self) -> Result<Option<String>, FilterError> {
         let start = self.at;
         let rest = self.rest();
-        let prefix_len = rest.find(['\'', '"']).unwrap_or(3);
-        if prefix_len > 2 {
+        let Some(prefix_len) = rest.bytes().take(3).position(|b| b == b'\'' || b == b'"') else {
             return Ok(None);
-        }
+        };
         let prefix = rest[..prefix_len].to_ascii_lowercase();
         let has_escapes = match prefix.as_str() {
             "" => true,
@@ -295,11 +298,8 @@ impl<'t> Lexer<'t> {
             _ => None,
         };
         plain.ok_or_else(|| {
-            let end = self.at.min(self.text.len());
-            FilterError::new(start..end, format!("`{}` is no escape", &self.text[start..end])).accepts(
-                "`\\\\`, `\\'`, `\\\"`, `` \\` ``, `\\n`, `\\r`, `\\t`, `\\x41`, `\\u00e9`, `\\101`; \
-                 or a raw string, as in `r'\\d'`",
-            )
+            let escape = &self.text[start..self.at];
+            FilterError::new(start..self.at, format!("`{escape}` is no escape")).accepts(ESCAPES)
         })
     }
 

@@ -6,10 +6,10 @@
 
 use super::functions::Sql;
 use super::resolve::{Alias, Column, Expr, Type};
-use super::{Filter, Language};
+use super::{Filter, Language, Order};
 use crate::backend::{Statement, Value};
 use crate::error::{Result, invalid};
-use crate::limits::FILTER_SQL_BYTES_MAX;
+use crate::limits::{FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX};
 use crate::sql::Dialect;
 use crate::sql::build::Builder;
 
@@ -31,28 +31,21 @@ impl Filter {
         traced: &'v [Vec<i64>],
     ) -> Result<()> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut writer = Writer { filter: self, traced };
         for condition in conjuncts(&self.condition) {
-            let mentioned = aliases(condition);
-            if mentioned == 0 {
-                built.sql(" AND ");
-                writer.expr(built, condition)?;
-                continue;
-            }
-            let mut group = Group { aliases: mentioned, conditions: vec![condition] };
-            let shares = |other: &Group<'_>| other.aliases & mentioned != 0;
-            while let Some(at) = groups.iter().position(shares) {
+            let mut group = Group { aliases: aliases(condition), conditions: vec![condition] };
+            let shares = |other: &Group<'_>, of: Aliases| other.aliases & of != 0;
+            while let Some(at) = groups.iter().position(|other| shares(other, group.aliases)) {
                 let other = groups.remove(at);
                 group.aliases |= other.aliases;
                 group.conditions.splice(0..0, other.conditions);
             }
             groups.push(group);
         }
-        for group in &groups {
-            built.sql(" AND ");
-            writer.group(built, group)?;
-        }
-        Ok(())
+        let mut writer = Writer { filter: self, traced, each_apart: false };
+        built.sql(" AND ");
+        writer.balanced(built, &groups, " AND ", &mut |writer, built, group| {
+            writer.group(built, group)
+        })
     }
 
     /// Statements that find what may match by an index, a few at most: each reads the ids of a set
@@ -129,10 +122,21 @@ impl Filter {
     }
 
     fn probe_conditions<'v>(&'v self, built: &mut Builder<'v>, of: &[&'v Expr]) -> Result<()> {
-        let mut writer = Writer { filter: self, traced: &[] };
-        for (at, condition) in of.iter().enumerate() {
-            built.sql(if at > 0 { " AND " } else { "" });
-            writer.indexed(built, condition)?;
+        let mut writer = Writer { filter: self, traced: &[], each_apart: false };
+        writer.balanced(built, of, " AND ", &mut |writer, built, condition| {
+            writer.indexed(built, condition)
+        })
+    }
+}
+
+impl Order {
+    /// Appends the values as columns `k0`, `k1` and so on.
+    pub(crate) fn write<'v>(&'v self, built: &mut Builder<'v>) -> Result<()> {
+        let mut writer = Writer { filter: &self.named, traced: &[], each_apart: true };
+        for (at, key) in self.keys.iter().enumerate() {
+            built.sql(", ");
+            writer.expr(built, &key.value)?;
+            built.numbered(" AS k#", at);
         }
         Ok(())
     }
@@ -232,8 +236,9 @@ fn indexed(condition: &Expr) -> Option<Option<usize>> {
             _ => None,
         },
         Expr::Or(parts) => {
-            let first = indexed(parts.first()?)?;
-            parts.iter().all(|part| indexed(part) == Some(first)).then_some(first)
+            let mut found = parts.iter().map(indexed);
+            let first = found.next()??;
+            found.all(|other| other == Some(first)).then_some(first)
         }
         _ => None,
     }
@@ -266,12 +271,17 @@ fn property_conditions<'v>(built: &mut Builder<'v>, alias: &'v Alias, at: usize)
 struct Writer<'v> {
     filter: &'v Filter,
     traced: &'v [Vec<i64>],
+    /// Whether each column of a neighbour is read by a query of its own; a node has one at most.
+    each_apart: bool,
 }
 
 impl<'v> Writer<'v> {
     /// Conditions on some neighbours: that there are such, for which all of them hold.
     fn group(&mut self, built: &mut Builder<'v>, group: &Group<'v>) -> Result<()> {
         let filter = self.filter;
+        if group.aliases == 0 {
+            return group.conditions.iter().try_for_each(|condition| self.expr(built, condition));
+        }
         let of_group = |at: &usize| group.aliases & (1 << at) != 0;
         let numbers: Vec<usize> = (0..filter.aliases.len()).filter(of_group).collect();
         if let [only] = numbers[..]
@@ -287,6 +297,13 @@ impl<'v> Writer<'v> {
         let types = numbers.iter().filter(|at| is_type(at)).fold(0, |all, at| all | 1 << at);
         let known = group.conditions.iter().map(|of| required(of)).fold(types, |all, of| all | of);
         let all_exist = filter.language == Language::Contract || group.aliases & !known == 0;
+        let n_tables: usize = numbers.iter().map(|at| self.used(*at)).sum();
+        if n_tables > FILTER_TABLES_MAX {
+            let message = format!("the filter joins {n_tables} tables in one condition");
+            return Err(invalid(message).hint(format!(
+                "{FILTER_TABLES_MAX} can be joined; conditions with AND between them are apart"
+            )));
+        }
         built.sql("EXISTS (SELECT 1 FROM ");
         if all_exist {
             for (position, at) in numbers.iter().enumerate() {
@@ -314,10 +331,9 @@ impl<'v> Writer<'v> {
     }
 
     fn conditions(&mut self, built: &mut Builder<'v>, conditions: &[&'v Expr]) -> Result<()> {
-        for (at, condition) in conditions.iter().enumerate() {
-            built.sql(if at > 0 { " AND " } else { "" });
-            self.expr(built, condition)?;
-        }
+        self.balanced(built, conditions, " AND ", &mut |writer, built, condition| {
+            writer.expr(built, condition)
+        })?;
         built.sql(")");
         Ok(())
     }
@@ -391,8 +407,8 @@ impl<'v> Writer<'v> {
                 let sql = "(CAST($1 AS DOUBLE PRECISION) / NULLIF($2, 0))";
                 self.text(built, sql, &[left, right])?;
             }
-            Expr::And(parts) => self.balanced(built, parts, " AND ")?,
-            Expr::Or(parts) => self.balanced(built, parts, " OR ")?,
+            Expr::And(parts) => self.balanced(built, parts, " AND ", &mut Self::expr)?,
+            Expr::Or(parts) => self.balanced(built, parts, " OR ", &mut Self::expr)?,
             Expr::In(of, list) => {
                 built.sql("(");
                 self.expr(built, of)?;
@@ -430,7 +446,15 @@ impl<'v> Writer<'v> {
     }
 
     fn column(&self, built: &mut Builder<'v>, alias: Option<usize>, sql: &'static str) {
-        built.numbered(sql, alias.unwrap_or_default());
+        let Some(at) = alias.filter(|_| self.each_apart) else {
+            built.numbered(sql, alias.unwrap_or_default());
+            return;
+        };
+        built.sql("(SELECT ").numbered(sql, at).sql(" FROM ");
+        self.tables(built, at, ", ", None);
+        built.sql(" WHERE ");
+        self.linked(built, at);
+        built.sql(")");
     }
 
     /// Writes a text in which `$1` stands for the first part.
@@ -451,20 +475,21 @@ impl<'v> Writer<'v> {
     }
 
     /// Halves of halves, because databases limit how deep a condition may be.
-    fn balanced(
+    fn balanced<'p, P>(
         &mut self,
         built: &mut Builder<'v>,
-        parts: &'v [Expr],
+        parts: &'p [P],
         by: &'static str,
+        write: &mut impl FnMut(&mut Self, &mut Builder<'v>, &'p P) -> Result<()>,
     ) -> Result<()> {
         if let [only] = parts {
-            return self.expr(built, only);
+            return write(self, built, only);
         }
         let (left, right) = parts.split_at(parts.len() / 2);
         built.sql("(");
-        self.balanced(built, left, by)?;
+        self.balanced(built, left, by, write)?;
         built.sql(by);
-        self.balanced(built, right, by)?;
+        self.balanced(built, right, by, write)?;
         built.sql(")");
         Ok(())
     }
@@ -548,12 +573,7 @@ impl<'v> Writer<'v> {
     /// Writes a condition as an index on its column serves it. It may hold for a few nodes more.
     fn indexed(&mut self, built: &mut Builder<'v>, condition: &'v Expr) -> Result<()> {
         if let Expr::Or(parts) = condition {
-            for (at, part) in parts.iter().enumerate() {
-                built.sql(if at > 0 { " OR " } else { "(" });
-                self.indexed(built, part)?;
-            }
-            built.sql(")");
-            return Ok(());
+            return self.balanced(built, parts, " OR ", &mut Self::indexed);
         }
         let column = condition.parts().into_iter().find_map(|part| match part {
             Expr::Column(column) => Some(*column),

@@ -20,7 +20,7 @@ mod resolve;
 use std::ops::Range;
 
 use crate::error::{Error, invalid};
-use crate::limits::{FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX};
+use crate::limits::{FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX, ORDER_KEYS_MAX};
 use names::NodeNames;
 use parse::Ast;
 use resolve::{Alias, Expr, Resolver};
@@ -109,6 +109,56 @@ impl Filter {
                 .accepts(format!("at most {FILTER_NEIGHBOURS_MAX}")));
         }
         Ok(Self { node, language, condition, aliases, traces })
+    }
+}
+
+/// What a list is ordered by.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    /// The properties that the keys mention, in a filter without a condition.
+    named: Filter,
+    pub(crate) keys: Vec<OrderKey>,
+}
+
+/// One value that a list is ordered by.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderKey {
+    value: Expr,
+    pub(crate) ascending: bool,
+}
+
+impl Order {
+    /// Reads expressions with `ASC` or `DESC`, on nodes of the kind with this noun.
+    pub(crate) fn parse(text: &str, noun: &str) -> Result<Self, Error> {
+        Self::read(text, node_names(noun)).map_err(|error| error.show("order", text))
+    }
+
+    fn read(text: &str, node: &'static NodeNames) -> Result<Self, FilterError> {
+        let language = Language::Graph;
+        let mut resolver = Resolver { node, language, aliases: Vec::new(), traces: Vec::new() };
+        let mut keys = Vec::new();
+        for (ast, ascending) in parse::parse_order(text)? {
+            for value in resolver.order_key(&ast)? {
+                keys.push(OrderKey { value, ascending });
+            }
+            if keys.len() > ORDER_KEYS_MAX {
+                return Err(FilterError::new(ast.span, "it has too many values")
+                    .accepts(format!("at most {ORDER_KEYS_MAX}")));
+            }
+        }
+        let Resolver { aliases, traces, .. } = resolver;
+        let condition = Expr::Bool(true);
+        Ok(Self { named: Filter { node, language, condition, aliases, traces }, keys })
+    }
+
+    /// The one attribute of the node that the list is ordered by, if that is all.
+    pub(crate) fn attribute(&self) -> Option<(&'static str, bool)> {
+        match &self.keys[..] {
+            [OrderKey { value: Expr::Column(column), ascending }] if column.alias.is_none() => {
+                Some((column.attribute.name, *ascending))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -222,7 +222,9 @@ pub(crate) static ARTIFACT: NodeNames = NodeNames {
         "state" Int "n.state" names artifact_state;
     },
     neighbours: &[
-        linked!("contexts_", "Attribution" "artifact_id", "Context" "context_id", CONTEXT_ATTRIBUTES),
+        linked!(
+            "contexts_", "Attribution" "artifact_id", "Context" "context_id", CONTEXT_ATTRIBUTES
+        ),
         events!("t#.artifact_id", "execution_id", "t#.execution_id"),
     ],
     property: property!("Artifact", "artifact_id"),

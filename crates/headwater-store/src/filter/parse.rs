@@ -125,7 +125,10 @@ impl Parser {
     }
 
     fn is_keyword(&self, keyword: &str) -> bool {
-        matches!(self.peek(), Token::Path(names) if names.len() == 1 && names[0].is_keyword(keyword))
+        match self.peek() {
+            Token::Path(names) => names.len() == 1 && names[0].is_keyword(keyword),
+            _ => false,
+        }
     }
 
     fn keyword(&mut self, keyword: &str) -> bool {
@@ -271,12 +274,12 @@ impl Parser {
     }
 
     /// Operators from this row of the table on, which chain from the left.
-    fn binary(&mut self, row: usize) -> Parsed {
-        let Some(symbols) = BINARY.get(row) else { return self.unary() };
+    fn binary(&mut self, row_min: usize) -> Parsed {
         let start = self.span().start;
-        let mut left = self.binary(row + 1)?;
+        let mut left = self.unary()?;
         while let Token::Symbol(symbol) = *self.peek()
-            && symbols.contains(&symbol)
+            && let Some(row) = BINARY.iter().position(|symbols| symbols.contains(&symbol))
+            && row >= row_min
         {
             self.advance();
             let right = self.binary(row + 1)?;

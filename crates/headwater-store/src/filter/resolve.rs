@@ -96,6 +96,14 @@ pub(crate) struct Alias {
     pub(crate) uses_type: bool,
 }
 
+impl Alias {
+    /// Whether a node may have more than one such neighbour.
+    fn is_one_of_many(&self, node: &NodeNames) -> bool {
+        self.is_custom.is_none() && self.neighbour.prefix != node.type_of.prefix
+    }
+}
+
+/// Finds out what the names of a filter stand for.
 pub(crate) struct Resolver {
     pub(crate) node: &'static NodeNames,
     pub(crate) language: Language,
@@ -123,6 +131,26 @@ impl Resolver {
             Type::Bool | Type::Null => Ok(expr),
             _ => Err(mismatch(ast, of, "a condition, as in `name = 'x'`")),
         }
+    }
+
+    /// What a list is ordered by: one value, or a property's numbers and then its strings.
+    pub(crate) fn order_key(&mut self, ast: &Ast) -> Result<Vec<Expr>, FilterError> {
+        let (expr, of) = self.resolve(ast)?;
+        if let Some(alias) = self.aliases.iter().find(|alias| alias.is_one_of_many(self.node)) {
+            let message = format!("a {} may have several `{}`", self.node.noun, alias.name);
+            return Err(FilterError::new(ast.span.clone(), message)
+                .accepts("attributes and properties of the node itself"));
+        }
+        if !self.traces.is_empty() {
+            return Err(mismatch(ast, Type::Bool, "attributes and properties of the node itself"));
+        }
+        Ok(match expr {
+            Expr::Property(_) => [Type::Double, Type::Text]
+                .map(|of| self.settle(expr.clone(), Type::Any, of).0)
+                .into(),
+            _ if of == Type::Null => Vec::new(),
+            expr => vec![expr],
+        })
     }
 
     pub(crate) fn resolve(&mut self, ast: &Ast) -> Resolved {

@@ -36,7 +36,7 @@ const OUTPUTS: &[Type] =
 const INPUTS: &[Type] = &[Type::DeclaredInput, Type::Input, Type::InternalInput];
 
 /// The two kinds of node that events lie between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Side {
     Artifacts,
     Executions,

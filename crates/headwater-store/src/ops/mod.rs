@@ -3,8 +3,11 @@
 pub(crate) mod events;
 pub(crate) mod lineage;
 pub(crate) mod links;
+pub(crate) mod listing;
 pub(crate) mod nodes;
+pub(crate) mod ordering;
 pub(crate) mod page;
 pub(crate) mod selection;
 pub(crate) mod steps;
+pub(crate) mod trace;
 pub(crate) mod types;

@@ -9,7 +9,7 @@ use headwater_proto::ml_metadata::{ListOperationNextPageToken, ListOperationOpti
 use prost::Message;
 
 use crate::backend::{Statement, Value};
-use crate::error::{Result, invalid};
+use crate::error::{Error, Result, invalid};
 use crate::kinds::Node;
 use crate::limits::PAGE_SIZE_DEFAULT;
 use crate::ops::selection::{Scope, Selection};
@@ -49,6 +49,25 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// The first page in the order of one of the indexed fields, by its name, or of the id.
+    pub(crate) fn first(size: usize, field: &str, ascending: bool) -> Option<Self> {
+        let order_by = match field {
+            "id" => OrderBy::Id,
+            "create_time_since_epoch" => OrderBy::CreateTime,
+            "last_update_time_since_epoch" => OrderBy::UpdateTime,
+            _ => return None,
+        };
+        Some(Self { size, order_by, ascending, after: None })
+    }
+
+    /// The page that follows the one whose token this is.
+    pub(crate) fn following(mut self, token: &str) -> Result<Self> {
+        if !token.is_empty() {
+            self.after = Some(self.decode_token(token)?);
+        }
+        Ok(self)
+    }
+
     /// All nodes, by id, for lists without options.
     pub(crate) fn everything() -> Self {
         Self { size: usize::MAX, order_by: OrderBy::Id, ascending: true, after: None }
@@ -62,7 +81,7 @@ impl Page {
             invalid(format!("max_result_size is {size}, but a page has at least 1 node"))
         })?;
         let order = options.order_by_field.unwrap_or_default();
-        let mut page = Self {
+        let page = Self {
             size,
             order_by: match order.field.map(Field::try_from) {
                 None | Some(Ok(Field::Id)) => OrderBy::Id,
@@ -76,10 +95,7 @@ impl Page {
             ascending: order.is_asc(),
             after: None,
         };
-        if !options.next_page_token().is_empty() {
-            page.after = Some(page.decode_token(options.next_page_token())?);
-        }
-        Ok(page)
+        page.following(options.next_page_token())
     }
 
     /// Whether the request has no options, and so cannot go on where an answer ended.
@@ -100,21 +116,15 @@ impl Page {
     }
 
     fn decode_token(&self, token: &str) -> Result<Position> {
-        let malformed = || {
-            invalid("next_page_token is not one that this store gave out")
-                .hint("send the token of the last answer as it was, or none for the first page")
-        };
-        let bytes = TOKEN.decode(token).map_err(|_| malformed())?;
-        let token = ListOperationNextPageToken::decode(&bytes[..]).map_err(|_| malformed())?;
+        let token: ListOperationNextPageToken = read_token(token)?;
         let (Some(id), Some(field)) = (token.id_offset, token.field_offset) else {
-            return Err(malformed());
+            return Err(malformed_token());
         };
         let given_for = token.set_options.and_then(|options| options.order_by_field);
         let given_for = given_for.unwrap_or_default();
         let own = self.order_by_field();
         if given_for.field() != own.field() || given_for.is_asc() != own.is_asc() {
-            return Err(invalid("next_page_token belongs to a list in another order")
-                .hint("keep order_by_field as it was for the first page"));
+            return Err(other_order());
         }
         Ok(Position { field, id })
     }
@@ -170,7 +180,7 @@ impl Page {
             }),
             listed_ids: Vec::new(),
         };
-        Some(TOKEN.encode(token.encode_to_vec()))
+        Some(write_token(&token))
     }
 
     /// The statement that reads the next `limit` nodes of the selection.
@@ -182,7 +192,7 @@ impl Page {
     ) -> Result<Statement<'v>> {
         let queries = N::KIND.queries;
         let mut built = Builder::new(queries.list[self.order_by as usize], dialect);
-        built.sql(queries.select);
+        built.sql("SELECT ").sql(queries.columns).sql(" FROM ").sql(queries.table).sql(" WHERE ");
         selection.write::<N>(&mut built)?;
         let (past, order) = match (self.order_by, self.ascending) {
             (OrderBy::Id, true) => (" AND id > ?", " ORDER BY id"),
@@ -215,6 +225,26 @@ impl Page {
         built.value(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
         Ok(built.build())
     }
+}
+
+/// A place in a list or a stream as text that goes into a URL.
+pub(crate) fn write_token(token: &impl Message) -> String {
+    TOKEN.encode(token.encode_to_vec())
+}
+
+pub(crate) fn read_token<T: Message + Default>(token: &str) -> Result<T> {
+    let bytes = TOKEN.decode(token).map_err(|_| malformed_token())?;
+    T::decode(&bytes[..]).map_err(|_| malformed_token())
+}
+
+pub(crate) fn malformed_token() -> Error {
+    invalid("the page token is not one that this store gave out")
+        .hint("send the token of the last answer as it was, or none for the first page")
+}
+
+pub(crate) fn other_order() -> Error {
+    invalid("the page token belongs to a list in another order")
+        .hint("keep the order as it was for the first page")
 }
 
 #[cfg(test)]

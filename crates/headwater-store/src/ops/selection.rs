@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::Value;
 use crate::error::{ErrorKind, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, Language};
 use crate::kinds::Node;
 use crate::limits::FILTER_CANDIDATES_MAX;
 use crate::ops::{lineage, nodes};
@@ -40,6 +40,15 @@ impl From<Scope> for Selection {
 }
 
 impl Selection {
+    /// The nodes that match a filter of `headwater.v1`, or all nodes if it is empty.
+    pub(crate) fn parse<N: Node>(session: &mut Session<'_>, filter: &str) -> Result<Self> {
+        if filter.is_empty() {
+            return Ok(Scope::All.into());
+        }
+        let filter = Filter::parse(filter, N::KIND.noun, Language::Graph)?;
+        Self::filtered::<N>(session, Scope::All, filter)
+    }
+
     /// Finds out how the matches of a filter are best looked for.
     ///
     /// A node is looked at only if an index says that it may match, as long as these are few. Where
@@ -106,7 +115,7 @@ impl Selection {
             return Ok(ids);
         }
         let mut built = Builder::new(queries.match_ids, session.dialect());
-        built.sql(queries.select_ids);
+        built.sql("SELECT id FROM ").sql(queries.table).sql(" WHERE ");
         self.write::<N>(&mut built)?;
         built.sql(" ORDER BY id LIMIT ?");
         let limit = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);

@@ -47,6 +47,7 @@ fn cases(backend: &dyn Backend) -> Vec<Case> {
             queries.select_by_type_and_name,
             queries.select_existing_ids,
             queries.select_properties,
+            queries.select_types,
             queries.update,
             queries.delete_properties,
         ];

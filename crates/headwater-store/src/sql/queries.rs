@@ -18,16 +18,20 @@ pub(crate) struct NodeQueries {
     pub(crate) insert_properties: Insert,
     pub(crate) update: Query,
     pub(crate) delete_properties: Query,
-    /// `SELECT` with all columns up to the conditions, for lists.
-    pub(crate) select: &'static str,
-    /// The same for the id alone.
-    pub(crate) select_ids: &'static str,
+    /// The columns of a node, for lists.
+    pub(crate) columns: &'static str,
+    /// The table of the nodes, in lists, which call it `n`.
+    pub(crate) table: &'static str,
+    /// Id and type.
+    pub(crate) select_types: Query,
     /// Name of the statement that reads the ids of what matches a filter.
     pub(crate) match_ids: &'static str,
     /// Name of the statements that read the ids of what may match a filter.
     pub(crate) probe: &'static str,
     /// Name of the list by the field it is ordered by: id, create time, update time.
     pub(crate) list: [&'static str; 3],
+    /// Name of the list in any other order.
+    pub(crate) list_by_keys: &'static str,
     /// The condition that picks the members of a context.
     pub(crate) in_context: &'static str,
 }
@@ -130,10 +134,12 @@ macro_rules! node_queries {
                     "_id = ? AND is_custom_property = ? AND name IN (?...)"
                 ),
             },
-            select: concat!(
-                "SELECT ", node_columns!($uri, $state), " FROM ", $table, " AS n WHERE "
-            ),
-            select_ids: concat!("SELECT id FROM ", $table, " AS n WHERE "),
+            columns: node_columns!($uri, $state),
+            table: concat!($table, " AS n"),
+            select_types: Query {
+                name: concat!($noun, "_select_type_by_id"),
+                text: concat!("SELECT id, type_id FROM ", $table, " WHERE id IN (?...)"),
+            },
             match_ids: concat!($noun, "_match_ids"),
             probe: concat!($noun, "_probe_index"),
             list: [
@@ -141,6 +147,7 @@ macro_rules! node_queries {
                 concat!($noun, "_list_by_create_time"),
                 concat!($noun, "_list_by_update_time"),
             ],
+            list_by_keys: concat!($noun, "_list_by_keys"),
             in_context: $in_context,
         }
     };
@@ -154,14 +161,14 @@ pub(crate) static ARTIFACT: NodeQueries = node_queries!(
 );
 
 pub(crate) static EXECUTION: NodeQueries = node_queries!(
-    "execution", "Execution", columns "NULL" "last_known_state",
+    "execution", "Execution", columns "NULL AS uri" "last_known_state",
     insert ["last_known_state"], update "last_known_state = ?",
     in_context "id IN (SELECT execution_id FROM Association WHERE context_id = ?)",
     linked []
 );
 
 pub(crate) static CONTEXT: NodeQueries = node_queries!(
-    "context", "Context", columns "NULL" "NULL",
+    "context", "Context", columns "NULL AS uri" "NULL AS state",
     insert [], update "name = ?",
     in_context "id IN (SELECT context_id FROM ParentContext WHERE parent_context_id = ?)",
     linked [
@@ -230,12 +237,10 @@ queries! {
         "SELECT id, artifact_id, execution_id, type, milliseconds_since_epoch FROM Event ",
         "WHERE execution_id IN (?...) AND type IN (?...) ORDER BY id"
     );
-    ATTRIBUTION_SELECT_BY_ARTIFACTS "attribution_select_by_artifact" concat!(
-        "SELECT context_id, artifact_id FROM Attribution WHERE artifact_id IN (?...) ORDER BY id"
-    );
-    ASSOCIATION_SELECT_BY_EXECUTIONS "association_select_by_execution" concat!(
-        "SELECT context_id, execution_id FROM Association WHERE execution_id IN (?...) ORDER BY id"
-    );
+    ATTRIBUTION_SELECT_BY_ARTIFACTS "attribution_select_by_artifact"
+        "SELECT context_id, artifact_id FROM Attribution WHERE artifact_id IN (?...) ORDER BY id";
+    ASSOCIATION_SELECT_BY_EXECUTIONS "association_select_by_execution"
+        "SELECT context_id, execution_id FROM Association WHERE execution_id IN (?...) ORDER BY id";
     EVENT_PATH_SELECT "event_path_select_by_event" concat!(
         "SELECT event_id, is_index_step, step_index, step_key FROM EventPath ",
         "WHERE event_id IN (?...) ORDER BY event_id, {path order}"

@@ -4,7 +4,9 @@
 
 mod concurrency;
 mod events;
+mod filters;
 mod identifiers;
+mod lineage;
 mod links;
 mod nodes;
 mod paging;
@@ -57,6 +59,23 @@ struct Statements(Mutex<Vec<StatementRun>>);
 impl Observer for Statements {
     fn statements(&self, _: Method, statements: &[StatementRun]) {
         *self.0.lock().unwrap() = statements.to_vec();
+    }
+}
+
+/// Numbers that look random and are the same in every run of a seed (xorshift64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number from 0 up to, not including, `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound
     }
 }
 

@@ -1,0 +1,306 @@
+//! Whole lineage: the nodes that a trace finds, nearest first, in as many messages as it takes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use headwater_proto::headwater::v1::{
+    Direction, PageToken, TraceLineageRequest, TraceLineageResponse, TracedCount, TracedNode,
+    traced_node,
+};
+use headwater_proto::ml_metadata::lineage_subgraph_query_options::Direction as Hops;
+use headwater_proto::ml_metadata::{Artifact, Event, Execution};
+
+use crate::error::{Error, ErrorKind, Result, invalid, not_found};
+use crate::kinds::Node;
+use crate::limits::{READ_CHUNK, TRACED_NODES_MAX};
+use crate::methods::Emit;
+use crate::ops::lineage::{Side, hop};
+use crate::ops::page::{read_token, write_token};
+use crate::ops::selection::Selection;
+use crate::ops::{events, nodes, types};
+use crate::rows;
+use crate::store::Session;
+
+/// A node that was found: how far away, on which side, and its id. The order of the answer.
+type Place = (i32, Side, i64);
+
+/// Follows the events and hands over what is found.
+pub(crate) fn trace(
+    session: &mut Session<'_>,
+    request: &TraceLineageRequest,
+    emit: Emit<'_, TraceLineageResponse>,
+) -> Result<()> {
+    let after = match request.page_token.as_str() {
+        "" => None,
+        token => {
+            let token: PageToken = read_token(token)?;
+            Some((token.hops, side_of(token.is_execution), token.id))
+        }
+    };
+    let nodes_max = match usize::try_from(request.nodes_max) {
+        Ok(0) => usize::MAX,
+        Ok(most) => most,
+        Err(_) => {
+            let message = format!("nodes_max is {}, which is negative", request.nodes_max);
+            return Err(invalid(message));
+        }
+    };
+    let found = Search::run(session, request)?;
+    let kept = found.kept(session, request)?;
+    let counts = counts(session, &kept)?;
+    emit(TraceLineageResponse { counts, ..TraceLineageResponse::default() })?;
+    if request.counts_only {
+        return Ok(());
+    }
+    let begin = after.map_or(0, |after| kept.partition_point(|place| *place <= after));
+    let end = kept.len().min(begin.saturating_add(nodes_max));
+    // Events go with the farther of their nodes; those to nodes that are left out go with the next.
+    let mut unsent = begin.checked_sub(1).map(|last| kept[last]);
+    let mut events = found.events_after(unsent);
+    for chunk in kept[begin..end].chunks(READ_CHUNK) {
+        let last = chunk.last().copied();
+        let is_end = last == kept.last().copied();
+        let here = events.iter().take_while(|(place, _)| is_end || Some(*place) <= last).count();
+        let with: Vec<(i64, Event)> = events.drain(..here).map(|(_, event)| event).collect();
+        let message = TraceLineageResponse {
+            nodes: complete(session, chunk)?,
+            events: events::complete(session, with)?,
+            ..TraceLineageResponse::default()
+        };
+        emit(message)?;
+        unsent = last;
+    }
+    if end < kept.len()
+        && let Some((hops, side, id)) = unsent
+    {
+        let is_execution = side == Side::Executions;
+        let token = PageToken { hops, id, is_execution, ..PageToken::default() };
+        let next_page_token = Some(write_token(&token));
+        emit(TraceLineageResponse { next_page_token, ..TraceLineageResponse::default() })?;
+    }
+    Ok(())
+}
+
+fn side_of(is_execution: bool) -> Side {
+    if is_execution { Side::Executions } else { Side::Artifacts }
+}
+
+/// What a search has found.
+struct Search {
+    /// Hops from the nearest start, by side and id.
+    hops: [HashMap<i64, i32>; 2],
+    /// Every event gone along, once.
+    events: Vec<(i64, Event)>,
+}
+
+impl Search {
+    fn run(session: &mut Session<'_>, request: &TraceLineageRequest) -> Result<Self> {
+        let direction = match Direction::try_from(request.direction) {
+            Ok(Direction::Unspecified) => Hops::Bidirectional,
+            Ok(Direction::Upstream) => Hops::Upstream,
+            Ok(Direction::Downstream) => Hops::Downstream,
+            Err(_) => {
+                return Err(invalid(format!("there is no direction {}", request.direction))
+                    .hint("use UPSTREAM or DOWNSTREAM, or leave it out for both"));
+            }
+        };
+        let hops_max = request.hops_max.unwrap_or(i32::MAX);
+        if hops_max < 0 {
+            return Err(invalid(format!("hops_max is {hops_max}, which is negative")));
+        }
+        let stops = [
+            optional::<Artifact>(session, &request.stop_artifacts)?,
+            optional::<Execution>(session, &request.stop_executions)?,
+        ];
+        let mut search = Self { hops: [HashMap::new(), HashMap::new()], events: Vec::new() };
+        let mut frontier = [
+            starts::<Artifact>(session, &request.start_artifacts)?,
+            starts::<Execution>(session, &request.start_executions)?,
+        ];
+        if request.start_artifacts.is_empty() && request.start_executions.is_empty() {
+            return Err(invalid("the request does not say where the trace starts")
+                .hint("give a filter in `start_artifacts` or `start_executions`"));
+        }
+        if frontier.iter().all(Vec::is_empty) {
+            return Err(not_found("no node matches the filters of the start"));
+        }
+        for side in [Side::Artifacts, Side::Executions] {
+            search.hops[side as usize].extend(frontier[side as usize].iter().map(|id| (*id, 0)));
+        }
+        let mut seen = HashSet::new();
+        for hops in 1..=hops_max {
+            for side in [Side::Artifacts, Side::Executions] {
+                let ids = std::mem::take(&mut frontier[side as usize]);
+                frontier[side as usize] = going_on(session, &stops[side as usize], side, ids)?;
+            }
+            if frontier.iter().all(Vec::is_empty) {
+                break;
+            }
+            let mut next = [Vec::new(), Vec::new()];
+            for from in [Side::Artifacts, Side::Executions] {
+                for (row, event) in hop(session, from, direction, &frontier[from as usize])? {
+                    let to = from.other();
+                    let id = to.of(&event);
+                    search.hops[to as usize].entry(id).or_insert_with(|| {
+                        next[to as usize].push(id);
+                        hops
+                    });
+                    if seen.insert(row) {
+                        search.events.push((row, event));
+                    }
+                }
+            }
+            search.check_budget()?;
+            frontier = next.map(nodes::distinct);
+        }
+        Ok(search)
+    }
+
+    fn check_budget(&self) -> Result<()> {
+        let found = self.hops.iter().map(HashMap::len).sum::<usize>().max(self.events.len() / 4);
+        if found <= TRACED_NODES_MAX {
+            return Ok(());
+        }
+        let message = format!("the trace goes to more than {TRACED_NODES_MAX} nodes");
+        Err(Error::new(ErrorKind::ResourceExhausted, message)
+            .hint("limit it with `hops_max`, `stop_artifacts` or `stop_executions`"))
+    }
+
+    /// The nodes of the answer in its order.
+    fn kept(&self, session: &mut Session<'_>, request: &TraceLineageRequest) -> Result<Vec<Place>> {
+        let mut kept = Vec::new();
+        for side in [Side::Artifacts, Side::Executions] {
+            let hops = &self.hops[side as usize];
+            let ids = nodes::distinct(hops.keys().copied().collect());
+            let ids = match side {
+                Side::Artifacts => matching::<Artifact>(session, &request.keep_artifacts, ids)?,
+                Side::Executions => matching::<Execution>(session, &request.keep_executions, ids)?,
+            };
+            kept.extend(ids.into_iter().map(|id| (hops[&id], side, id)));
+        }
+        kept.sort_unstable();
+        Ok(kept)
+    }
+
+    /// The events whose farther node comes after a place, in the order of those nodes.
+    fn events_after(&self, after: Option<Place>) -> Vec<(Place, (i64, Event))> {
+        let place = |event: &Event| {
+            let ends = [Side::Artifacts, Side::Executions].map(|side| {
+                let id = side.of(event);
+                (self.hops[side as usize].get(&id).copied().unwrap_or(i32::MAX), side, id)
+            });
+            ends[0].max(ends[1])
+        };
+        let placed = self.events.iter().map(|(row, event)| (place(event), (*row, event.clone())));
+        let mut placed: Vec<_> =
+            placed.filter(|(place, _)| after.is_none_or(|after| *place > after)).collect();
+        placed.sort_by_key(|(place, (row, _))| (*place, *row));
+        placed
+    }
+}
+
+fn optional<N: Node>(session: &mut Session<'_>, filter: &str) -> Result<Option<Selection>> {
+    if filter.is_empty() { Ok(None) } else { Selection::parse::<N>(session, filter).map(Some) }
+}
+
+fn starts<N: Node>(session: &mut Session<'_>, filters: &[String]) -> Result<Vec<i64>> {
+    let mut ids = Vec::new();
+    for filter in filters {
+        let found = Selection::parse::<N>(session, filter)?;
+        ids.extend(found.ids::<N>(session, Some(TRACED_NODES_MAX))?);
+    }
+    Ok(nodes::distinct(ids))
+}
+
+fn matching<N: Node>(session: &mut Session<'_>, filter: &str, ids: Vec<i64>) -> Result<Vec<i64>> {
+    match optional::<N>(session, filter)? {
+        Some(selection) => selection.only(ids).ids::<N>(session, None),
+        // An event may name a node that does not exist.
+        None => {
+            Selection::from(crate::ops::selection::Scope::All).only(ids).ids::<N>(session, None)
+        }
+    }
+}
+
+/// The nodes at which the trace does not stop.
+fn going_on(
+    session: &mut Session<'_>,
+    stop: &Option<Selection>,
+    side: Side,
+    ids: Vec<i64>,
+) -> Result<Vec<i64>> {
+    let Some(stop) = stop else { return Ok(ids) };
+    let stopped = stop.only(ids.clone());
+    let stopped: HashSet<i64> = match side {
+        Side::Artifacts => stopped.ids::<Artifact>(session, None)?,
+        Side::Executions => stopped.ids::<Execution>(session, None)?,
+    }
+    .into_iter()
+    .collect();
+    Ok(ids.into_iter().filter(|id| !stopped.contains(id)).collect())
+}
+
+/// How many nodes of each type there are at each distance.
+fn counts(session: &mut Session<'_>, kept: &[Place]) -> Result<Vec<TracedCount>> {
+    let mut counts: BTreeMap<(i32, Side, String), i64> = BTreeMap::new();
+    for side in [Side::Artifacts, Side::Executions] {
+        let of_side = kept.iter().filter(|place| place.1 == side);
+        let hops: HashMap<i64, i32> = of_side.map(|(hops, _, id)| (*id, *hops)).collect();
+        let names = match side {
+            Side::Artifacts => type_names::<Artifact>(session, &hops)?,
+            Side::Executions => type_names::<Execution>(session, &hops)?,
+        };
+        for (id, name) in names {
+            *counts.entry((hops[&id], side, name)).or_default() += 1;
+        }
+    }
+    let count = |((hops, side, name), nodes)| TracedCount {
+        hops,
+        of_artifacts: side == Side::Artifacts,
+        r#type: name,
+        nodes,
+    };
+    Ok(counts.into_iter().map(count).collect())
+}
+
+/// Names of the nodes' types.
+fn type_names<N: Node>(
+    session: &mut Session<'_>,
+    nodes_by_id: &HashMap<i64, i32>,
+) -> Result<Vec<(i64, String)>> {
+    let ids: Vec<i64> = nodes_by_id.keys().copied().collect();
+    let mut types_of = Vec::with_capacity(ids.len());
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.query(N::KIND.queries.select_types, vec![ids[..].into()], &mut |row| {
+        types_of.push((rows::int(row, 0)?, rows::int(row, 1)?));
+        Ok(())
+    })?;
+    let type_ids = nodes::distinct(types_of.iter().map(|(_, type_id)| *type_id).collect());
+    let known = types::known::<N::Type>(session, &type_ids)?;
+    let name = |type_id| known.get(&type_id).map(|known| known.name.clone()).unwrap_or_default();
+    Ok(types_of.into_iter().map(|(id, type_id)| (id, name(type_id))).collect())
+}
+
+/// Whole nodes in the order of their places.
+fn complete(session: &mut Session<'_>, places: &[Place]) -> Result<Vec<TracedNode>> {
+    let ids = |side| -> Vec<i64> {
+        places.iter().filter(|place| place.1 == side).map(|place| place.2).collect()
+    };
+    let artifacts: Vec<Artifact> = nodes::get_by_ids(session, &ids(Side::Artifacts))?;
+    let executions: Vec<Execution> = nodes::get_by_ids(session, &ids(Side::Executions))?;
+    let mut found: HashMap<(Side, i64), traced_node::Node> = HashMap::new();
+    for artifact in artifacts {
+        let key = (Side::Artifacts, artifact.id());
+        found.insert(key, traced_node::Node::Artifact(artifact));
+    }
+    for execution in executions {
+        let key = (Side::Executions, execution.id());
+        found.insert(key, traced_node::Node::Execution(execution));
+    }
+    let node = |(hops, side, id): &Place| {
+        let node = found.remove(&(*side, *id));
+        TracedNode { hops: *hops, node }
+    };
+    Ok(places.iter().map(node).collect())
+}
