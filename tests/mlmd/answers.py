@@ -54,6 +54,8 @@ class WheelCaller:
             self.store._call_method(method, request, response)
         except errors.StatusError as error:
             return Answer(CODES[error.error_code], type(response)(), str(error))
+        except UnicodeDecodeError as error:  # it quotes half a character, from a broken filter
+            return Answer("INVALID_ARGUMENT", type(response)(), str(error))
         return Answer("OK", response)
 
     def _call_one_by_one(self, method, request):
@@ -117,9 +119,20 @@ def in_order(operation, given):
         types = getattr(response, f"{kind.name}_types", None)
         if types is not None and operation.method not in IN_REQUEST_ORDER:
             types.sort(key=lambda found: found.id)
-    if hasattr(response, "events"):
-        response.events.sort(key=lambda e: (e.artifact_id, e.execution_id, e.type))
+    if hasattr(response, "lineage_subgraph"):
+        graph = response.lineage_subgraph
+        graph.attributions.sort(key=lambda link: (link.artifact_id, link.context_id))
+        graph.associations.sort(key=lambda link: (link.execution_id, link.context_id))
+        for kind in KINDS:
+            for name in (kind.plural, f"{kind.name}_types"):
+                getattr(graph, name).sort(key=lambda found: found.id)
+    events_in(response).sort(key=lambda e: (e.artifact_id, e.execution_id, e.type))
     return response
+
+
+def events_in(response):
+    """The list of events in a response, wherever it is; an empty one if it has none."""
+    return getattr(getattr(response, "lineage_subgraph", response), "events", [])
 
 
 class Side:
@@ -156,7 +169,7 @@ class Side:
         response = in_order(operation, answer.response)
         for kind, node in nodes_in(response):
             self._replace_times(kind, node)
-        for event in getattr(response, "events", ()):
+        for event in events_in(response):
             if event.milliseconds_since_epoch > RECENT:
                 event.milliseconds_since_epoch = RECENT
         if getattr(response, "next_page_token", ""):

@@ -2,6 +2,7 @@
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from filter_operations import FilterGenerator, Scope
 from operations import (
     ARTIFACT,
     CONTEXT,
@@ -29,7 +30,7 @@ GARBAGE_TOKENS = ("garbage!", "%%%", "AAAA", "_____w", "Cg==", "é")
 PAGE_BY_UPDATE_TIME_MIN = 6  # more than one operation writes
 
 
-class GraphGenerator(Generator):
+class GraphGenerator(FilterGenerator):
     """All operations; `next` draws one of them."""
 
     # Events and links.
@@ -568,9 +569,13 @@ class GraphGenerator(Generator):
             options.order_by_field.field = self.choice((ORDER.ID, ORDER.CREATE_TIME))
         if self.chance(0.5):
             options.order_by_field.is_asc = self.chance(0.5)
-        if self.chance(0.2):
+        if self.chance(0.1):
             options.filter_query = ""
             options.next_page_token = ""
+        elif self.chance(0.5):
+            options.filter_query, note = self.filter_query(LISTS[method])
+            if note == "filter" and self.chance(0.3):
+                note += ", " + self._give_token(method, options)
         elif self.chance(0.4):
             note = self._give_token(method, options)
         elif self.chance(0.2):
@@ -604,6 +609,9 @@ class GraphGenerator(Generator):
         order.is_asc = self.chance(0.5)
         smallest = PAGE_BY_UPDATE_TIME_MIN if order.field == ORDER.LAST_UPDATE_TIME else 3
         request.options.max_result_size = self.random.randint(smallest, 25)
+        if self.chance(0.5):
+            scope = Scope(LISTS[method])
+            request.options.filter_query = self.condition(scope, self.random.randint(0, 2))
         return Operation(method, request, "walk", walk=True)
 
     def everything(self):
@@ -655,8 +663,9 @@ class GraphGenerator(Generator):
         (get_by_name, 5),
         (get_by_uri, 2),
         (get_links, 10),
-        (list_page, 12),
-        (walk_pages, 3),
+        (list_page, 20),
+        (walk_pages, 4),
+        (FilterGenerator.get_lineage, 8),
     )
 
     def start(self):

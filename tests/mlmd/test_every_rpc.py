@@ -420,33 +420,88 @@ def test_put_lineage_subgraph_writes_nodes_and_edges_by_index_and_by_id(store, g
         store.put_lineage_subgraph([], [], [], [(0, 0, pb.Event(type=pb.Event.INPUT))])
 
 
+# Filters and lineage.
+
+
+@drives("GetArtifacts", "GetExecutions", "GetContexts")
+def test_lists_take_a_filter_and_an_empty_one_is_none(store, graph):
+    def found(listing, filter_query):
+        return ids(listing(list_options=ListOptions(filter_query=filter_query)))
+
+    assert found(store.get_artifacts, "uri = '/data/rows' AND name IS NULL") == [graph.other]
+    assert found(store.get_artifacts, "properties.rows.int_value > 149") == [graph.rows]
+    assert found(store.get_artifacts, "contexts_c.name = 'run-1'") == [graph.rows]
+    assert found(store.get_executions, f"events_e.artifact_id = {graph.rows}")[0] == graph.training
+    assert found(store.get_executions, "last_known_state = COMPLETE") == [graph.training]
+    assert found(store.get_contexts, "properties.owner.string_value LIKE 'A_a'") == [graph.outer]
+    assert found(store.get_contexts, "parent_contexts_p.name = 'run-1'") == [graph.inner]
+    assert found(store.get_artifacts, "") == ids(store.get_artifacts())
+    with pytest.raises(errors.InvalidArgumentError):
+        found(store.get_artifacts, "nothing = 1")
+
+
+@drives("GetArtifactsByContext", "GetExecutionsByContext", "GetContextsByType")
+def test_the_nodes_of_a_context_or_a_type_may_be_filtered(stub, graph):
+    cases = (
+        ("GetArtifactsByContext", "artifacts", {"context_id": graph.outer}, graph.rows),
+        ("GetExecutionsByContext", "executions", {"context_id": graph.outer}, graph.training),
+        ("GetContextsByType", "contexts", {"type_name": "Run"}, graph.inner),
+    )
+    for method, plural, fields, member in cases:
+        for filter_query, found in ((f"id = {member}", [member]), ("id < 0", [])):
+            options = pb.ListOperationOptions(filter_query=filter_query)
+            request = getattr(service, method + "Request")(options=options, **fields)
+            assert ids(getattr(getattr(stub, method)(request), plural)) == found
+
+
+@drives("GetLineageSubgraph")
+def test_a_lineage_goes_both_ways_to_the_ends_and_as_far_as_asked(store, stub, graph):
+    types = (graph.dataset.id, graph.train.id)
+    first, last = store.put_artifacts(
+        [pb.Artifact(type_id=types[0], name=f"lineage-{n}") for n in range(2)]
+    )
+    execution = pb.Execution(type_id=types[1], name="lineage")
+    (step,) = store.put_executions([execution])
+    store.put_events(
+        [
+            pb.Event(artifact_id=first, execution_id=step, type=pb.Event.INPUT),
+            pb.Event(artifact_id=last, execution_id=step, type=pb.Event.OUTPUT),
+        ]
+    )
+    options = pb.LineageSubgraphQueryOptions()
+    options.starting_artifacts.filter_query = "name = 'lineage-0'"
+    options.direction = options.DOWNSTREAM
+    lineage = store.get_lineage_subgraph(options)
+    assert ids(lineage.artifacts) == [first, last]
+    assert [found.name for found in lineage.executions] == ["lineage"]
+    assert [found.name for found in lineage.artifact_types] == ["DataSet"]
+    assert {event.type for event in lineage.events} == {pb.Event.INPUT, pb.Event.OUTPUT}
+    options.max_num_hops = 1
+    assert ids(store.get_lineage_subgraph(options).artifacts) == [first]
+    options.max_num_hops = 2
+    options.ending_executions.filter_query = "type = 'Train'"
+    assert ids(store.get_lineage_subgraph(options).executions) == []
+    options.ending_executions.include_ending_nodes = True
+    lineage = store.get_lineage_subgraph(options, ["executions"])
+    assert (ids(lineage.executions), ids(lineage.artifacts)) == ([step], [])
+    options.direction = options.UPSTREAM
+    assert ids(store.get_lineage_subgraph(options).artifacts) == [first]
+    options.starting_artifacts.filter_query = "name = 'nobody'"
+    with pytest.raises(errors.NotFoundError):
+        store.get_lineage_subgraph(options)
+    with pytest.raises(errors.InvalidArgumentError):
+        store.get_lineage_subgraph(pb.LineageSubgraphQueryOptions())
+
+
 # What is not served.
 
 
-@drives("GetLineageGraph", "GetLineageSubgraph")
-def test_the_lineage_queries_answer_unimplemented_and_say_so(stub):
-    for method in ("GetLineageGraph", "GetLineageSubgraph"):
-        with pytest.raises(grpc.RpcError) as refused:
-            getattr(stub, method)(getattr(service, method + "Request")())
-        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert method in refused.value.details()
-
-
-@drives("GetArtifacts", "GetExecutionsByContext")
-def test_a_filter_query_is_refused_and_an_empty_one_is_no_filter(store, stub, graph):
-    options = pb.ListOperationOptions(filter_query="id > 0")
-    for method, fields in (
-        ("GetArtifacts", {}),
-        ("GetExecutionsByContext", {"context_id": graph.outer}),
-    ):
-        request = getattr(service, method + "Request")(options=options, **fields)
-        with pytest.raises(grpc.RpcError) as refused:
-            getattr(stub, method)(request)
-        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert "filter_query" in refused.value.details()
-    options.filter_query = ""
-    page = stub.GetArtifacts(service.GetArtifactsRequest(options=options))
-    assert graph.rows in ids(page.artifacts)
+@drives("GetLineageGraph")
+def test_the_lineage_graph_answers_unimplemented_and_says_so(stub):
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.GetLineageGraph(service.GetLineageGraphRequest())
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "GetLineageGraph" in refused.value.details()
 
 
 def test_no_method_of_the_service_is_left_out():

@@ -272,9 +272,9 @@ def test_put_lineage_subgraph_refuses_an_edge_to_a_missing_node(kind, server, st
 # Pages.
 
 
-def walk(server, size, field, is_asc):
+def walk(server, size, field, is_asc, filter_query=""):
     """The ids of all pages in turn; fails when the pages do not end."""
-    options = pb.ListOperationOptions(max_result_size=size)
+    options = pb.ListOperationOptions(max_result_size=size, filter_query=filter_query)
     options.order_by_field.field, options.order_by_field.is_asc = field, is_asc
     pages = []
     while len(pages) < 2000:
@@ -318,6 +318,133 @@ def test_paging_by_time_visits_every_node_once_in_order(field, is_asc, size, cro
     assert sorted(seen) == list(range(1, 301))
     times = {ORDER.CREATE_TIME: lambda n: 9000 - n // 100, ORDER.LAST_UPDATE_TIME: lambda n: n % 2}
     assert seen == sorted(seen, key=lambda n: (times[field](n), n), reverse=not is_asc)
+
+
+@pytest.mark.parametrize("size", [7, 120, 1000])
+@pytest.mark.parametrize("is_asc", [True, False])
+@pytest.mark.parametrize("field", [ORDER.ID, ORDER.CREATE_TIME, ORDER.LAST_UPDATE_TIME])
+def test_the_pages_of_a_filtered_list_hold_every_match_once(field, is_asc, size, crowded):
+    pages = walk(crowded, size, field, is_asc, "id & 3 != 0 AND type = 'Data'")
+    assert sorted(sum(pages, [])) == [n for n in range(1, 301) if n % 4]
+    assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
+
+
+# Filters. What MLMD answers to them, and what Headwater does, stands in `filters/mended.txt`.
+
+
+def find(server, filter_query):
+    options = pb.ListOperationOptions(filter_query=filter_query, max_result_size=1000)
+    page = server.stub.GetArtifacts(service.GetArtifactsRequest(options=options), timeout=60)
+    return [artifact.id for artifact in page.artifacts]
+
+
+def refused_filter(server, filter_query):
+    options = pb.ListOperationOptions(filter_query=filter_query)
+    request = service.GetArtifactsRequest(options=options)
+    return refused(server.stub.GetArtifacts, request, grpc.StatusCode.INVALID_ARGUMENT)
+
+
+@pytest.mark.parametrize("double", [d for d in DOUBLES if math.isfinite(d)], ids=repr)
+def test_a_filter_compares_every_bit_of_a_double(double, server, type_id):
+    artifacts = [pb.Artifact(type_id=type_id) for _ in range(3)]
+    neighbours = (math.nextafter(double, -math.inf), math.nextafter(double, math.inf))
+    for artifact, near in zip(artifacts, (double, *neighbours), strict=True):
+        artifact.properties["d"].double_value = near
+    same, below, above = put(server, *artifacts)
+    path = "properties.d.double_value"
+    assert find(server, f"{path} = {double!r}") == [same]
+    assert find(server, f"{path} < {double!r}") == [below]
+    assert find(server, f"{path} > {double!r}") == [above]
+
+
+@pytest.mark.parametrize("name", ["n", "N", "Été", 'say "hi"', "it's", "a\\b", "name", "x.y"])
+def test_a_filter_takes_the_name_of_a_property_as_it_is(name, server, type_id):
+    artifacts = [pb.Artifact(type_id=type_id) for _ in range(2)]
+    artifacts[0].custom_properties[name].int_value = 1
+    artifacts[1].custom_properties[name.swapcase() + "2"].int_value = 1
+    first, _ = put(server, *artifacts)
+    written = name.replace("\\", "\\\\")
+    assert find(server, f"custom_properties.`{written}`.int_value = 1") == [first]
+
+
+TEXTS = ("a\\b", "two\nlines", "tab\t", 'it\'s "so"', "name", "state = LIVE", "", "☂ 𝄞", "\x01\x7f")
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=repr)
+def test_a_filter_takes_a_text_as_it_is(text, server, type_id):
+    put(server, pb.Artifact(type_id=type_id, name="another", uri="elsewhere"))
+    (found,) = put(server, pb.Artifact(type_id=type_id, name=text, uri=text))
+    written = "".join(f"\\U{ord(character):08x}" for character in text)
+    assert find(server, f"name = '{written}'") == [found]
+    assert find(server, f"uri IN ('{written}', 'nothing')") == [found]
+    plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    assert find(server, f"name = '{plain}'") == [found]
+
+
+INJECTIONS = (
+    """name = '"; DELETE FROM Artifact; --\\''""",
+    """name = '") OR (1 = 1)) --\\''""",
+    """custom_properties.`x" OR 1=1) AS t ON 1=1; DELETE FROM Artifact; --`.int_value = 1""",
+    """properties.`') OR 1=1 --`.int_value = 1""",
+    """contexts_a.name = '") OR (1 = 1)) /*\\''""",
+)
+
+
+@pytest.mark.parametrize("filter_query", INJECTIONS)
+def test_a_filter_cannot_reach_the_sql_under_it(filter_query, server, type_id):
+    kept = put(server, pb.Artifact(type_id=type_id, name="kept"))
+    assert find(server, filter_query) == []
+    assert find(server, "name = 'kept'") == kept
+
+
+NESTED = {
+    "NOT": "NOT " * 15_000 + "TRUE",
+    "signs": "- " * 20_000 + "id = 1",
+    "parentheses": "(" * 20_000 + "TRUE" + ")" * 20_000,
+    "open parentheses": "(" * 20_000,
+    "CASE": "CASE WHEN " * 2_500 + "TRUE" + " THEN TRUE END" * 2_500,
+    "functions": "ABS(" * 5_000 + "id" + ")" * 5_000 + " = 1",
+    "sums": "id" + " + (1" * 5_000 + ")" * 5_000 + " = 1",
+}
+
+
+@pytest.mark.parametrize("filter_query", NESTED.values(), ids=NESTED)
+def test_a_filter_nested_too_deep_is_refused_with_the_limit(filter_query, server, type_id):
+    words = refused_filter(server, filter_query)
+    assert any(word in words for word in ("nest", "deep", "depth"))
+    assert any(character.isdigit() for character in words)
+    assert len(words) < 1000
+    assert server.is_running()
+
+
+LONG = {
+    "OR": " OR ".join(["id = 1"] * 20_000),
+    "IN": f"id IN ({', '.join(['1'] * 50_000)})",
+    "text": f"name = '{'a' * 200_000}'",
+    "comment": "id = 1 -- " + "a" * 200_000,
+    "neighbours": " OR ".join(f"contexts_{n}.id = 1" for n in range(500)),
+    "properties": " OR ".join(f"properties.p{n}.int_value = 1" for n in range(500)),
+}
+
+
+@pytest.mark.parametrize("filter_query", LONG.values(), ids=LONG)
+def test_a_filter_too_long_is_refused_with_the_limit(filter_query, server, type_id):
+    words = refused_filter(server, filter_query)
+    assert any(character.isdigit() for character in words)
+    assert len(words) < 1000
+    assert server.is_running()
+
+
+def test_a_filter_that_is_refused_is_shown_with_the_place_and_what_is_accepted(server, type_id):
+    words = refused_filter(server, "id = 1 AND stat = LIVE")
+    assert "stat" in words
+    assert "\n" in words
+    assert "^" in words
+    assert "`state" in words
+
+
+def test_a_broken_filter_is_refused_though_nothing_could_match(server):
+    refused_filter(server, "no such thing")
 
 
 # Limits.
