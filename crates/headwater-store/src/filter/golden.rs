@@ -232,3 +232,94 @@ fn a_printed_filter_reads_the_same() {
     }
     assert!(n > 40);
 }
+
+/// Filters put together at random from all forms of the language.
+struct Maker(u64);
+
+const BLANKS: &[&str] = &[" ", "\n\t", " /* x */ ", " -- x\n", " # '\n", "\u{a0}"];
+const ATTRIBUTES: &[&str] = &["id", "Name", "`uri`", "type", "state", "TRUE", "null"];
+const PROPERTIES: &[&str] = &["a b", "\\`", "\\\\", "ü", "'\"", "\\n"];
+const TEXTS: &[&str] = &[
+    r"'it\'s'",
+    r#""\"""#,
+    "'''a'b\nc'''",
+    r"r'\d'",
+    r"'\u00e9\000'",
+    "''",
+    "'\u{1f600}\\U0000000a'",
+];
+const COMPARISONS: &[&str] = &["=", "!=", "<>", "<", "<=", ">", ">="];
+const OPERATORS: &[&str] = &["+", "-", "*", "/", "||", "|", "&", "^", "<<", ">>"];
+const SIGNS: &[&str] = &["-", "- -", "~", "+", "NOT", "NOT NOT"];
+
+impl Maker {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap_or_default() % bound
+    }
+
+    fn one_of(&mut self, of: &[&'static str]) -> &'static str {
+        of[self.below(of.len())]
+    }
+
+    fn leaf(&mut self) -> String {
+        let n = self.below(1_000_000);
+        match self.below(8) {
+            0 | 1 => self.one_of(ATTRIBUTES).to_owned(),
+            2 => format!("properties.`{}`.int_value", self.one_of(PROPERTIES)),
+            3 => format!("{}_{n}.name", self.one_of(&["contexts", "custom_properties"])),
+            4 => format!("{n}"),
+            5 => format!("{}.{n}e{}", self.one_of(&["", "7"]), self.below(300)),
+            6 => format!("0x{n:x}"),
+            _ => self.one_of(TEXTS).to_owned(),
+        }
+    }
+
+    fn expression(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return self.leaf();
+        }
+        let [a, b, c] = [(); 3].map(|()| self.expression(depth - 1));
+        let not = self.one_of(&["", "NOT "]);
+        let blank = self.one_of(BLANKS);
+        match self.below(12) {
+            0 => format!("({a}){blank}AND({b}) and ({c})"),
+            1 => format!("({a}) OR{blank}({b}) OR ({c})"),
+            2 => format!("({a}) {}{blank}({b})", self.one_of(COMPARISONS)),
+            3 => {
+                let [x, y] = [(); 2].map(|()| self.one_of(OPERATORS));
+                format!("({a}) {x}{blank}({b}) {y} ({c})")
+            }
+            4 => format!("({a}) {not}IN{blank}({b}, {c})"),
+            5 => format!("({a}) {not}LIKE{blank}({b})"),
+            6 => format!("({a}) {not}BETWEEN{blank}({b}) AND ({c})"),
+            7 => format!("({a}) IS {not}{}", self.one_of(&["NULL", "TRUE", "FALSE", "UNKNOWN"])),
+            8 => format!("{} ({a})", self.one_of(SIGNS)),
+            9 => format!("CASE ({a}) WHEN {b} THEN{blank}{c} END"),
+            10 => format!("CASE WHEN {a} THEN {b} ELSE{blank}{c} END"),
+            _ => {
+                let name = self.one_of(&["f", "`g h`", "upstream"]);
+                format!("{name}({a},{blank}{b}, CAST({c} AS string))")
+            }
+        }
+    }
+}
+
+#[test]
+fn any_printed_filter_reads_the_same() {
+    let mut n_read = 0;
+    for seed in 1..4_000_u64 {
+        let depth = usize::try_from(seed % 4).unwrap_or_default();
+        let text = Maker(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).expression(depth);
+        // Some of what is put together is no filter: `NOT` below a sign, for one.
+        let Ok(ast) = super::parse::parse(&text) else { continue };
+        let printed = ast.to_string();
+        let again = super::parse::parse(&printed);
+        let again = again.unwrap_or_else(|e| panic!("{text}\n{printed}\n{e:?}"));
+        assert!(again.is_same(&ast), "{text}\n{printed}\n{again}");
+        n_read += 1;
+    }
+    assert!(n_read > 3_000, "{n_read}");
+}

@@ -643,6 +643,11 @@ fn cast(from: Type, to: Type) -> &'static str {
     match (from, to) {
         (from, to) if from == to => "$1",
         (Type::Bool, Type::Text) => "(CASE $1 WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END)",
+        // A whole number has no `.0`.
+        (Type::Double, Type::Text) => {
+            "(CASE WHEN $1 = CAST($1 AS INTEGER) THEN CAST(CAST($1 AS INTEGER) AS TEXT) \
+             ELSE CAST($1 AS TEXT) END)"
+        }
         (_, Type::Text) => "CAST($1 AS TEXT)",
         (_, Type::Double) => "CAST($1 AS DOUBLE PRECISION)",
         (Type::Text, Type::Bool) => {
