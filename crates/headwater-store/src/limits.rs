@@ -26,6 +26,10 @@ pub const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Connections that read at the same time.
 pub const READERS_MAX: usize = 8;
 
+/// Pages of an SQLite file that each connection keeps, in KiB. What is not kept is read again from
+/// the operating system; a walk through a large store is three times as fast with this much.
+pub const PAGE_CACHE_KIB_MAX: i64 = 16 << 10;
+
 /// Prepared statements kept per connection.
 pub const STATEMENTS_MAX: usize = 128;
 

@@ -2,6 +2,7 @@
 //!
 //! - `conformance`: named behaviours, each on every database.
 //! - `errors`: the words of errors, as a golden file.
+//! - `filter_docs`: what the page about filters shows, tried.
 //! - `robustness`: bytes from anywhere.
 //! - `sqlite_files`: what only a file has: other processes, damage, full disks.
 //! - `tidy`: the mechanical half of STYLE.md.
@@ -10,6 +11,7 @@
 
 mod conformance;
 mod errors;
+mod filter_docs;
 mod robustness;
 mod sqlite_files;
 mod tidy;

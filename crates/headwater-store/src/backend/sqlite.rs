@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::backend::{Access, Backend, Column, OnRow, Row, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss};
-use crate::limits::{BUSY_TIMEOUT_MS, READERS_MAX, STATEMENTS_MAX};
+use crate::limits::{BUSY_TIMEOUT_MS, PAGE_CACHE_KIB_MAX, READERS_MAX, STATEMENTS_MAX};
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
 
@@ -448,6 +448,8 @@ fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
+    // Negative: in KiB instead of pages.
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB_MAX)?;
     rusqlite::vtab::array::load_module(&connection)?;
     // SQLite looks at the file only now; a damaged or foreign one must be known at once.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -7,10 +7,9 @@
 use super::functions::Sql;
 use super::resolve::{Alias, Column, Expr, Type};
 use super::{Filter, Language, Order};
-use crate::backend::{Statement, Value};
+use crate::backend::Value;
 use crate::error::{Result, invalid};
 use crate::limits::{FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX};
-use crate::sql::Dialect;
 use crate::sql::build::Builder;
 
 /// A set of neighbours, by bit.
@@ -47,86 +46,6 @@ impl Filter {
             writer.group(built, group)
         })
     }
-
-    /// Statements that find what may match by an index, a few at most: each reads the ids of a set
-    /// of nodes that has every match in it.
-    pub(crate) fn probes<'v>(
-        &'v self,
-        name: &'static str,
-        dialect: &'static Dialect,
-        limit: i64,
-    ) -> Result<Vec<Statement<'v>>> {
-        let mut probes = Vec::new();
-        let all = conjuncts(&self.condition);
-        let mut asked = Vec::new();
-        for condition in &all {
-            let Some(target) = indexed(condition).filter(|target| !asked.contains(target)) else {
-                continue;
-            };
-            asked.push(target);
-            let same: Vec<&Expr> =
-                all.iter().copied().filter(|other| indexed(other) == Some(target)).collect();
-            let mut built = Builder::new(name, dialect);
-            self.probe(&mut built, target, &same)?;
-            built.sql(" LIMIT ?").value(Value::Int(limit));
-            probes.push(built.build());
-        }
-        probes.truncate(PROBES_MAX);
-        Ok(probes)
-    }
-
-    /// `SELECT` of the ids that the index of one neighbour, or of the node itself, leads to. The
-    /// order of the tables is given: a database without statistics would guess.
-    fn probe<'v>(
-        &'v self,
-        built: &mut Builder<'v>,
-        target: Option<usize>,
-        conditions: &[&'v Expr],
-    ) -> Result<()> {
-        let names = conditions.iter().any(|condition| mentions_name(condition));
-        let Some(at) = target else {
-            built.sql("SELECT n.id FROM ");
-            // Names are indexed within their type.
-            if names {
-                built.sql("Type AS k CROSS JOIN ").sql(self.node.table);
-                built.sql(" WHERE n.type_id = k.id AND ");
-            } else {
-                built.sql(self.node.table).sql(" WHERE ");
-            }
-            return self.probe_conditions(built, conditions);
-        };
-        let alias = &self.aliases[at];
-        let tables = alias.neighbour.tables;
-        let is_type_of = alias.neighbour.prefix == self.node.type_of.prefix;
-        built.sql("SELECT ").numbered(if is_type_of { "n.id" } else { alias.neighbour.key }, at);
-        built.sql(" FROM ");
-        let used = if alias.uses_type || names { tables.len() } else { tables.len().min(2) };
-        for (position, (table, _)) in tables[..used].iter().enumerate().rev() {
-            built.numbered(table, at).sql(if position > 0 { " CROSS JOIN " } else { "" });
-        }
-        if is_type_of {
-            built.sql(" CROSS JOIN ").sql(self.node.table);
-        }
-        built.sql(" WHERE ");
-        if is_type_of {
-            built.sql("n.type_id = ").numbered(alias.neighbour.key, at).sql(" AND ");
-        }
-        for (_, on) in &tables[1..used] {
-            built.numbered(on, at).sql(" AND ");
-        }
-        if alias.is_custom.is_some() {
-            property_conditions(built, alias, at);
-            built.sql(" AND ");
-        }
-        self.probe_conditions(built, conditions)
-    }
-
-    fn probe_conditions<'v>(&'v self, built: &mut Builder<'v>, of: &[&'v Expr]) -> Result<()> {
-        let mut writer = Writer { filter: self, traced: &[], each_apart: false };
-        writer.balanced(built, of, " AND ", &mut |writer, built, condition| {
-            writer.indexed(built, condition)
-        })
-    }
 }
 
 impl Order {
@@ -142,11 +61,8 @@ impl Order {
     }
 }
 
-/// Probes for one list, at most.
-const PROBES_MAX: usize = 4;
-
 /// The conditions that must all hold.
-fn conjuncts(condition: &Expr) -> Vec<&Expr> {
+pub(super) fn conjuncts(condition: &Expr) -> Vec<&Expr> {
     match condition {
         Expr::And(parts) => parts.iter().flat_map(conjuncts).collect(),
         other => vec![other],
@@ -155,7 +71,7 @@ fn conjuncts(condition: &Expr) -> Vec<&Expr> {
 
 impl Expr {
     /// The parts directly below.
-    fn parts(&self) -> Vec<&Expr> {
+    pub(super) fn parts(&self) -> Vec<&Expr> {
         match self {
             Expr::Null | Expr::Bool(_) | Expr::Int(_) | Expr::Double(_) | Expr::Text(_) => {
                 Vec::new()
@@ -173,7 +89,7 @@ impl Expr {
         }
     }
 
-    fn is_literal(&self) -> bool {
+    pub(super) fn is_literal(&self) -> bool {
         matches!(self, Expr::Int(_) | Expr::Double(_) | Expr::Text(_))
     }
 }
@@ -214,65 +130,19 @@ fn required(condition: &Expr) -> Aliases {
     }
 }
 
-/// A column that has an index, compared with values: whose column it is.
-#[allow(clippy::option_option)]
-fn indexed(condition: &Expr) -> Option<Option<usize>> {
-    match condition {
-        Expr::Binary("=" | "<" | "<=" | ">" | ">=", left, right) => {
-            let (column, value) = if left.is_literal() { (right, left) } else { (left, right) };
-            let Expr::Column(column) = &**column else { return None };
-            let is_equality = matches!(condition, Expr::Binary("=", ..));
-            indexed_column(column, std::slice::from_ref(value), is_equality)
-        }
-        Expr::In(of, list) => match &**of {
-            Expr::Column(column) => indexed_column(column, list, true),
-            _ => None,
-        },
-        Expr::Between(of, low, high) => match &**of {
-            Expr::Column(column) => {
-                let low = indexed_column(column, std::slice::from_ref(low), false)?;
-                indexed_column(column, std::slice::from_ref(high), false).filter(|of| *of == low)
-            }
-            _ => None,
-        },
-        Expr::Or(parts) => {
-            let mut found = parts.iter().map(indexed);
-            let first = found.next()??;
-            found.all(|other| other == Some(first)).then_some(first)
-        }
-        _ => None,
-    }
-}
-
-#[allow(clippy::option_option)]
-fn indexed_column(column: &Column, values: &[Expr], is_equality: bool) -> Option<Option<usize>> {
-    // A string that a column cannot say as it is stands there in another form.
-    let finds = |value: &Expr| match value {
-        Expr::Text(text) => is_equality && !crate::rows::is_written_otherwise(text),
-        other => other.is_literal(),
-    };
-    let found = column.attribute.indexed.is_some() && values.iter().all(finds);
-    found.then_some(column.alias)
-}
-
-fn mentions_name(expr: &Expr) -> bool {
-    let own = matches!(expr, Expr::Column(column) if column.attribute.name == "name");
-    own || expr.parts().into_iter().any(mentions_name)
-}
-
 /// Which property it is.
-fn property_conditions<'v>(built: &mut Builder<'v>, alias: &'v Alias, at: usize) {
+pub(super) fn property_conditions<'v>(built: &mut Builder<'v>, alias: &'v Alias, at: usize) {
     if let Some(is_custom) = alias.is_custom {
         built.numbered("t#.name = ? AND t#.is_custom_property = ?", at);
         built.value(alias.name.as_str().into()).value(Value::Int(i64::from(is_custom)));
     }
 }
 
-struct Writer<'v> {
-    filter: &'v Filter,
-    traced: &'v [Vec<i64>],
+pub(super) struct Writer<'v> {
+    pub(super) filter: &'v Filter,
+    pub(super) traced: &'v [Vec<i64>],
     /// Whether each column of a neighbour is read by a query of its own; a node has one at most.
-    each_apart: bool,
+    pub(super) each_apart: bool,
 }
 
 impl<'v> Writer<'v> {
@@ -285,16 +155,15 @@ impl<'v> Writer<'v> {
         let of_group = |at: &usize| group.aliases & (1 << at) != 0;
         let numbers: Vec<usize> = (0..filter.aliases.len()).filter(of_group).collect();
         if let [only] = numbers[..]
-            && filter.aliases[only].neighbour.prefix == filter.node.type_of.prefix
+            && filter.is_type(only)
         {
             built.sql(filter.node.type_of.node_key).sql(" IN (SELECT ");
             built.numbered("t#.id FROM Type AS t# WHERE ", only);
             return self.conditions(built, &group.conditions);
         }
-        let is_type =
-            |at: &usize| filter.aliases[*at].neighbour.prefix == filter.node.type_of.prefix;
         // Every node has a type.
-        let types = numbers.iter().filter(|at| is_type(at)).fold(0, |all, at| all | 1 << at);
+        let types =
+            numbers.iter().filter(|at| filter.is_type(**at)).fold(0, |all, at| all | 1 << at);
         let known = group.conditions.iter().map(|of| required(of)).fold(types, |all, of| all | of);
         let all_exist = filter.language == Language::Contract || group.aliases & !known == 0;
         let n_tables: usize = numbers.iter().map(|at| self.used(*at)).sum();
@@ -376,7 +245,7 @@ impl<'v> Writer<'v> {
     }
 
     /// Writes a value or a condition.
-    fn expr(&mut self, built: &mut Builder<'v>, expr: &'v Expr) -> Result<()> {
+    pub(super) fn expr(&mut self, built: &mut Builder<'v>, expr: &'v Expr) -> Result<()> {
         if built.len() > FILTER_SQL_BYTES_MAX {
             return Err(invalid("the filter is too complex").hint("ask in several calls"));
         }
@@ -445,7 +314,7 @@ impl<'v> Writer<'v> {
         Ok(())
     }
 
-    fn column(&self, built: &mut Builder<'v>, alias: Option<usize>, sql: &'static str) {
+    pub(super) fn column(&self, built: &mut Builder<'v>, alias: Option<usize>, sql: &'static str) {
         let Some(at) = alias.filter(|_| self.each_apart) else {
             built.numbered(sql, alias.unwrap_or_default());
             return;
@@ -475,7 +344,7 @@ impl<'v> Writer<'v> {
     }
 
     /// Halves of halves, because databases limit how deep a condition may be.
-    fn balanced<'p, P>(
+    pub(super) fn balanced<'p, P>(
         &mut self,
         built: &mut Builder<'v>,
         parts: &'p [P],
@@ -495,7 +364,7 @@ impl<'v> Writer<'v> {
     }
 
     /// ` IN` and values: one bound list where they are literals of one type.
-    fn list(&mut self, built: &mut Builder<'v>, list: &'v [Expr]) -> Result<()> {
+    pub(super) fn list(&mut self, built: &mut Builder<'v>, list: &'v [Expr]) -> Result<()> {
         built.sql(" IN ");
         let ints: Option<Vec<i64>> = list
             .iter()
@@ -567,64 +436,6 @@ impl<'v> Writer<'v> {
                 built.sql(behind);
                 Ok(())
             }
-        }
-    }
-
-    /// Writes a condition as an index on its column serves it. It may hold for a few nodes more.
-    fn indexed(&mut self, built: &mut Builder<'v>, condition: &'v Expr) -> Result<()> {
-        if let Expr::Or(parts) = condition {
-            return self.balanced(built, parts, " OR ", &mut Self::indexed);
-        }
-        let column = condition.parts().into_iter().find_map(|part| match part {
-            Expr::Column(column) => Some(*column),
-            _ => None,
-        });
-        let Some(column) = column else { return self.expr(built, condition) };
-        if column.attribute.sql == super::names::PROPERTY_NUMBER.sql {
-            built.sql("(");
-            self.compared(built, condition, column, "t#.double_value")?;
-            built.sql(" OR ");
-            self.compared(built, condition, column, "t#.int_value")?;
-            built.sql(")");
-            return Ok(());
-        }
-        let sql = column.attribute.indexed.unwrap_or(column.attribute.sql);
-        self.compared(built, condition, column, sql)
-    }
-
-    /// A comparison of `sql` in place of the column with values.
-    fn compared(
-        &mut self,
-        built: &mut Builder<'v>,
-        condition: &'v Expr,
-        column: Column,
-        sql: &'static str,
-    ) -> Result<()> {
-        let mut side = |built: &mut Builder<'v>, part: &'v Expr| match part {
-            Expr::Column(_) => {
-                self.column(built, column.alias, sql);
-                Ok(())
-            }
-            other => self.expr(built, other),
-        };
-        match condition {
-            Expr::Binary(operator, left, right) => {
-                side(built, left)?;
-                built.sql(" ").sql(operator).sql(" ");
-                side(built, right)
-            }
-            Expr::In(of, list) => {
-                side(built, of)?;
-                self.list(built, list)
-            }
-            Expr::Between(of, low, high) => {
-                side(built, of)?;
-                built.sql(" BETWEEN ");
-                side(built, low)?;
-                built.sql(" AND ");
-                side(built, high)
-            }
-            other => self.expr(built, other),
         }
     }
 }

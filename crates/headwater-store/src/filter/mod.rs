@@ -8,6 +8,7 @@
 //! [`Language::Contract`] is what MLMD's `filter_query` means, [`Language::Graph`] that of
 //! `headwater.v1`. `docs/reference/filter.md` is the language for people. Pure.
 
+mod candidates;
 mod functions;
 #[cfg(test)]
 mod golden;

@@ -104,7 +104,10 @@ impl Ending {
             None => None,
             // MLMD lists with this filter, and an empty one is none.
             Some("") => Some(Selection::from(Scope::All)),
-            Some(text) => Some(filtered::<N>(session, text)?),
+            Some(text) => {
+                let filter = Filter::parse(text, N::KIND.noun, Language::Contract)?;
+                Some(Selection::matching::<N>(session, Scope::All, filter)?)
+            }
         };
         let included = nodes.is_some_and(EndingNodes::include_ending_nodes);
         Ok(Self { selection, included, found: BTreeSet::new() })
@@ -122,7 +125,6 @@ impl Ending {
     }
 }
 
-/// A filter that is not probed, because the nodes it is asked about are known.
 fn filtered<N: Node>(session: &mut Session<'_>, text: &str) -> Result<Selection> {
     let filter = Filter::parse(text, N::KIND.noun, Language::Contract)?;
     Selection::filtered::<N>(session, Scope::All, filter)

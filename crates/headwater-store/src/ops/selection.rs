@@ -49,12 +49,22 @@ impl Selection {
         Self::filtered::<N>(session, Scope::All, filter)
     }
 
-    /// Finds out how the matches of a filter are best looked for.
-    ///
-    /// A node is looked at only if an index says that it may match, as long as these are few. Where
-    /// they are many, the pages of a list are full early, and going through the nodes in the order
-    /// of the list is faster than sorting all that match.
+    /// The nodes of a scope that match a filter.
     pub(crate) fn filtered<N: Node>(
+        session: &mut Session<'_>,
+        scope: Scope,
+        filter: Filter,
+    ) -> Result<Self> {
+        let selection = Self::matching::<N>(session, scope, filter)?;
+        let among = match &selection.filter {
+            Some(filter) => candidates::<N>(session, filter, &selection.traced)?,
+            None => None,
+        };
+        Ok(Self { among, ..selection })
+    }
+
+    /// The same, for asking about nodes that are known: candidates are not looked for.
+    pub(crate) fn matching<N: Node>(
         session: &mut Session<'_>,
         scope: Scope,
         filter: Filter,
@@ -63,22 +73,7 @@ impl Selection {
         for trace in &filter.traces {
             traced.push(lineage::reached::<N>(session, trace)?);
         }
-        let filter = Arc::new(filter);
-        let mut selection = Self { scope, filter: Some(filter.clone()), traced, among: None };
-        let most = i64::try_from(FILTER_CANDIDATES_MAX).unwrap_or(i64::MAX);
-        let queries = N::KIND.queries;
-        for probe in filter.probes(queries.probe, session.dialect(), most + 1)? {
-            let mut ids = Vec::new();
-            session.query_built(&probe, &mut |row| {
-                ids.push(rows::int(row, 0)?);
-                Ok(())
-            })?;
-            if ids.len() <= FILTER_CANDIDATES_MAX {
-                selection.among = Some(nodes::distinct(ids));
-                break;
-            }
-        }
-        Ok(selection)
+        Ok(Self { scope, filter: Some(Arc::new(filter)), traced, among: None })
     }
 
     /// Those of these ids.
@@ -143,4 +138,39 @@ impl Selection {
             _ => error,
         })
     }
+}
+
+/// Ids among which every match of a filter is, if an index leads to few.
+fn candidates<N: Node>(
+    session: &mut Session<'_>,
+    filter: &Filter,
+    traced: &[Vec<i64>],
+) -> Result<Option<Vec<i64>>> {
+    if let Some(ids) = filter.traced_candidates().and_then(|at| traced.get(at))
+        && ids.len() <= FILTER_CANDIDATES_MAX
+    {
+        return Ok(Some(ids.clone()));
+    }
+    let queries = N::KIND.queries;
+    let dialect = session.dialect();
+    let counting = filter.count_candidates(queries.count_candidates, dialect)?;
+    let Some((count, n_ways)) = counting else { return Ok(None) };
+    let mut counts = Vec::new();
+    session.query_built(&count, &mut |row| {
+        for way in 0..n_ways {
+            counts.push((rows::int(row, way)?, way));
+        }
+        Ok(())
+    })?;
+    let most = i64::try_from(FILTER_CANDIDATES_MAX).unwrap_or(i64::MAX);
+    let Some((_, way)) = counts.into_iter().min().filter(|(fewest, _)| *fewest <= most) else {
+        return Ok(None);
+    };
+    let mut ids = Vec::new();
+    let read = filter.read_candidates(queries.read_candidates, dialect, way)?;
+    session.query_built(&read, &mut |row| {
+        ids.push(rows::int(row, 0)?);
+        Ok(())
+    })?;
+    Ok(Some(nodes::distinct(ids)))
 }

@@ -10,12 +10,13 @@ use headwater_proto::ml_metadata::lineage_subgraph_query_options::Direction as H
 use headwater_proto::ml_metadata::{Artifact, Event, Execution};
 
 use crate::error::{Error, ErrorKind, Result, invalid, not_found};
+use crate::filter::{Filter, Language};
 use crate::kinds::Node;
 use crate::limits::{READ_CHUNK, TRACED_NODES_MAX};
 use crate::methods::Emit;
 use crate::ops::lineage::{Side, hop};
 use crate::ops::page::{read_token, write_token};
-use crate::ops::selection::Selection;
+use crate::ops::selection::{Scope, Selection};
 use crate::ops::{events, nodes, types};
 use crate::rows;
 use crate::store::Session;
@@ -198,8 +199,13 @@ impl Search {
     }
 }
 
+/// A filter on nodes that the trace has found.
 fn optional<N: Node>(session: &mut Session<'_>, filter: &str) -> Result<Option<Selection>> {
-    if filter.is_empty() { Ok(None) } else { Selection::parse::<N>(session, filter).map(Some) }
+    if filter.is_empty() {
+        return Ok(None);
+    }
+    let filter = Filter::parse(filter, N::KIND.noun, Language::Graph)?;
+    Selection::matching::<N>(session, Scope::All, filter).map(Some)
 }
 
 fn starts<N: Node>(session: &mut Session<'_>, filters: &[String]) -> Result<Vec<i64>> {
@@ -212,13 +218,9 @@ fn starts<N: Node>(session: &mut Session<'_>, filters: &[String]) -> Result<Vec<
 }
 
 fn matching<N: Node>(session: &mut Session<'_>, filter: &str, ids: Vec<i64>) -> Result<Vec<i64>> {
-    match optional::<N>(session, filter)? {
-        Some(selection) => selection.only(ids).ids::<N>(session, None),
-        // An event may name a node that does not exist.
-        None => {
-            Selection::from(crate::ops::selection::Scope::All).only(ids).ids::<N>(session, None)
-        }
-    }
+    // Without a filter, too: an event may name a node that does not exist.
+    let selection = optional::<N>(session, filter)?.unwrap_or_else(|| Scope::All.into());
+    selection.only(ids).ids::<N>(session, None)
 }
 
 /// The nodes at which the trace does not stop.

@@ -26,8 +26,9 @@ pub(crate) struct NodeQueries {
     pub(crate) select_types: Query,
     /// Name of the statement that reads the ids of what matches a filter.
     pub(crate) match_ids: &'static str,
-    /// Name of the statements that read the ids of what may match a filter.
-    pub(crate) probe: &'static str,
+    /// Names of the statements that count what may match a filter, and that read its ids.
+    pub(crate) count_candidates: &'static str,
+    pub(crate) read_candidates: &'static str,
     /// Name of the list by the field it is ordered by: id, create time, update time.
     pub(crate) list: [&'static str; 3],
     /// Name of the list in any other order.
@@ -141,7 +142,8 @@ macro_rules! node_queries {
                 text: concat!("SELECT id, type_id FROM ", $table, " WHERE id IN (?...)"),
             },
             match_ids: concat!($noun, "_match_ids"),
-            probe: concat!($noun, "_probe_index"),
+            count_candidates: concat!($noun, "_count_candidates"),
+            read_candidates: concat!($noun, "_read_candidates"),
             list: [
                 concat!($noun, "_list_by_id"),
                 concat!($noun, "_list_by_create_time"),

@@ -320,7 +320,8 @@ fn a_hop_is_one_statement(fresh: &Fresh) {
     assert_eq!(
         fresh.last_statements(),
         [
-            "artifact_probe_index",
+            "artifact_count_candidates",
+            "artifact_read_candidates",
             "artifact_match_ids",
             "event_select_by_artifact_and_type",
             "event_select_by_execution_and_type",

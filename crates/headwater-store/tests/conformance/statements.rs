@@ -8,8 +8,8 @@ use headwater_proto::ml_metadata::event::Path;
 use headwater_proto::ml_metadata::event::path::{Step, step};
 use headwater_proto::ml_metadata::put_execution_request::{ArtifactAndEvent, Options};
 use headwater_proto::ml_metadata::{
-    Artifact, Event, Execution, GetArtifactsByIdRequest, PutArtifactsRequest, PutExecutionRequest,
-    event,
+    Artifact, Event, Execution, GetArtifactsByIdRequest, GetArtifactsRequest, ListOperationOptions,
+    PutArtifactsRequest, PutExecutionRequest, event,
 };
 
 use super::{Fresh, artifact, behaviours, context, execution, int, properties, text};
@@ -21,6 +21,7 @@ behaviours! {
     a_step_costs_a_statement_per_table
     a_hundred_artifacts_are_read_with_two_statements
     an_update_that_changes_nothing_writes_nothing
+    a_filtered_page_costs_two_statements_more_at_most
 }
 
 fn five_properties(type_id: i64) -> Artifact {
@@ -128,4 +129,22 @@ fn an_update_that_changes_nothing_writes_nothing(fresh: &Fresh) {
         fresh.last_statements(),
         ["artifact_select_by_id", "artifact_property_select_by_id"]
     );
+}
+
+fn a_filtered_page_costs_two_statements_more_at_most(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    fresh.artifacts([five_properties(type_id)]);
+    let list = |filter: &str| {
+        let filter_query = Some(filter.to_owned());
+        let options = Some(ListOperationOptions { filter_query, ..Default::default() });
+        fresh.call(GetArtifactsRequest { options, ..Default::default() });
+        fresh.last_statements()
+    };
+    let page = ["artifact_list_by_id", "artifact_property_select_by_id"];
+    let found = ["artifact_count_candidates", "artifact_read_candidates"];
+    list("id = 1");
+    assert_eq!(list("properties.i.int_value = 1"), [found, page].concat());
+    assert_eq!(list("type = 'A' AND custom_properties.a.int_value < 3"), [found, page].concat());
+    assert_eq!(list("uri = 'x' OR name = 'y'"), found, "nothing is left to look at");
+    assert_eq!(list("uri LIKE 'x%'"), page[..1], "no index leads there");
 }
