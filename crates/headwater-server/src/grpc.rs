@@ -98,7 +98,9 @@ impl Service {
         deadline: Instant,
         mut answered: Answered,
     ) -> Result<Messages, Status> {
-        let turn = self.turn(method).await;
+        let late = |_| Err(Status::deadline_exceeded("the call's time is over"));
+        let turn = tokio::time::timeout_at(deadline.into(), self.turn(method));
+        let turn = turn.await.unwrap_or_else(late);
         let turn = turn.inspect_err(|status| answered.code = observe::code_name(status.code()))?;
         let store = Arc::clone(&self.0.store);
         let span = tracing::Span::current();

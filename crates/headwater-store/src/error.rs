@@ -147,6 +147,13 @@ impl Error {
         self
     }
 
+    /// Says which field of the request the error is about.
+    #[must_use]
+    pub(crate) fn of_field(mut self, field: &str) -> Self {
+        self.message = shorten(format!("{field}: {}", self.message));
+        self
+    }
+
     /// Gives a database error the words of the operation it happened in.
     #[must_use]
     pub(crate) fn reworded(mut self, kind: ErrorKind, message: impl Into<String>) -> Self {

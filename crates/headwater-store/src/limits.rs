@@ -20,6 +20,10 @@ pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - MESSAGE_BYTES_MAX / 16;
 /// More nodes than this do not fit into a page, however small they are.
 pub const PAGE_NODES_MAX: usize = PAGE_BYTES_MAX / 24;
 
+/// Size at which a message of a stream ends, in bytes. Clients take 4 MiB if they are not told
+/// otherwise; only a node that is larger by itself passes it.
+pub const STREAM_MESSAGE_BYTES: usize = 1 << 20;
+
 /// How long a writer waits for another process that holds the database, in milliseconds.
 pub const BUSY_TIMEOUT_MS: u64 = 10_000;
 

@@ -121,7 +121,7 @@ impl<'t> Lexer<'t> {
             return Ok(Token::Symbol(symbol));
         }
         let span = self.at..self.at + first.len_utf8();
-        Err(FilterError::new(span, format!("a filter has no `{first}`")).accepts(
+        Err(FilterError::new(span, format!("`{first}` is no part of the language")).accepts(
             "a name with other characters than letters, digits and `_` goes in backquotes",
         ))
     }

@@ -137,7 +137,7 @@ impl Resolver {
     pub(crate) fn order_key(&mut self, ast: &Ast) -> Result<Vec<Expr>, FilterError> {
         let (expr, of) = self.resolve(ast)?;
         if let Some(alias) = self.aliases.iter().find(|alias| alias.is_one_of_many(self.node)) {
-            let message = format!("a {} may have several `{}`", self.node.noun, alias.name);
+            let message = format!("one {} may have several `{}`", self.node.noun, alias.name);
             return Err(FilterError::new(ast.span.clone(), message)
                 .accepts("attributes and properties of the node itself"));
         }
@@ -428,7 +428,7 @@ impl Resolver {
     ) -> Result<Option<Typed>, FilterError> {
         let Some(kind) = Trace::kind(&name.text) else { return Ok(None) };
         if !matches!(self.node.noun, "artifact" | "execution") {
-            let message = format!("a {} has no lineage", self.node.noun);
+            let message = format!("{}s have no lineage", self.node.noun);
             return Err(FilterError::new(span.clone(), message)
                 .accepts("lineage of artifacts and of executions"));
         }

@@ -205,7 +205,8 @@ pub(crate) fn subgraph(
         return Err(missing("a `filter_query` of the starting nodes"));
     }
     let mut search = search(session, options)?;
-    let mut frontier = starts(session, &mut search, start, text)?;
+    let mut frontier = starts(session, &mut search, start, text)
+        .map_err(|error| error.of_field("starting nodes"))?;
     let mut from = start;
     for _ in 0..hops {
         if frontier.is_empty() {
@@ -227,8 +228,10 @@ fn missing(what: &str) -> Error {
 
 fn search(session: &mut Session<'_>, options: &LineageSubgraphQueryOptions) -> Result<Search> {
     let endings = [
-        Ending::parse::<Artifact>(session, options.ending_artifacts.as_ref())?,
-        Ending::parse::<Execution>(session, options.ending_executions.as_ref())?,
+        Ending::parse::<Artifact>(session, options.ending_artifacts.as_ref())
+            .map_err(|error| error.of_field("ending_artifacts"))?,
+        Ending::parse::<Execution>(session, options.ending_executions.as_ref())
+            .map_err(|error| error.of_field("ending_executions"))?,
     ];
     let direction = options.direction();
     let visited = [BTreeSet::new(), BTreeSet::new()];
@@ -253,7 +256,7 @@ fn starts(
         }
     };
     if found.is_empty() {
-        return Err(not_found("no node matches the filter of the starting nodes"));
+        return Err(not_found("no node matches the filter"));
     }
     let mut starts: BTreeSet<i64> = found.into_iter().collect();
     let ending = &mut search.endings[side as usize];

@@ -135,7 +135,7 @@ pub(crate) fn list_page<N: Node, S: Sink<N>>(
         let most = if page.is_in_index_order(selection) { READ_CHUNK } else { PAGE_NODES_MAX };
         let want = left.min(most);
         let statement = page.statement::<N>(selection, want + 1, session.dialect())?;
-        let mut heads: Vec<N> = selection.explain(heads_that_fit(session, &statement))?;
+        let mut heads: Vec<N> = selection.checked(heads_that_fit(session, &statement))?;
         more = heads.len() > want;
         heads.truncate(want);
         left -= heads.len();

@@ -10,7 +10,7 @@ use crate::kinds::Node;
 use crate::limits::{PAGE_NODES_MAX, PAGE_SIZE_DEFAULT};
 use crate::ops::listing::{Listed, Sink, fill, list_page};
 use crate::ops::page::{Page, malformed_token, other_order, read_token, write_token};
-use crate::ops::selection::Selection;
+use crate::ops::selection::{Selection, computed};
 use crate::rows;
 use crate::sql::Dialect;
 use crate::sql::build::Builder;
@@ -91,7 +91,7 @@ impl KeyPage<'_> {
             keys.push(self.keys(row)?);
             Ok(())
         });
-        selection.explain(found)?;
+        computed(found)?;
         let mut more = heads.len() > self.size;
         heads.truncate(self.size);
         let mut last = None;

@@ -119,25 +119,33 @@ impl Selection {
             ids.push(rows::int(row, 0)?);
             Ok(())
         });
-        self.explain(found)?;
+        self.checked(found)?;
         Ok(ids)
+    }
+
+    /// The result of a statement that has the condition in it.
+    pub(crate) fn checked<T>(&self, result: Result<T>) -> Result<T> {
+        if self.filter.is_some() { computed(result) } else { result }
     }
 
     /// Whether nothing has to be read to know that no node matches.
     pub(crate) fn is_known_empty(&self) -> bool {
         self.among.as_ref().is_some_and(Vec::is_empty)
     }
+}
 
-    /// What a filter computes may have no value for some node, such as the absolute value of the
-    /// smallest integer. That is the caller's mistake.
-    pub(crate) fn explain<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| match error.kind() {
-            ErrorKind::Internal if self.filter.is_some() => error
-                .reworded(ErrorKind::InvalidArgument, "the filter cannot be computed for a node")
-                .hint("an integer may be out of range, or a pattern too long"),
-            _ => error,
-        })
-    }
+/// What a filter or an order computes may have no value for some node, such as the absolute value
+/// of the smallest integer. That is the caller's mistake.
+pub(crate) fn computed<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::Internal => error
+            .reworded(
+                ErrorKind::InvalidArgument,
+                "the filter or the order cannot be computed for a node",
+            )
+            .hint("an integer may be out of range, or a pattern too long"),
+        _ => error,
+    })
 }
 
 /// Ids among which every match of a filter is, if an index leads to few.

@@ -8,14 +8,15 @@ use headwater_proto::headwater::v1::{
 };
 use headwater_proto::ml_metadata::lineage_subgraph_query_options::Direction as Hops;
 use headwater_proto::ml_metadata::{Artifact, Event, Execution};
+use prost::Message as _;
 
 use crate::error::{Error, ErrorKind, Result, invalid, not_found};
 use crate::filter::{Filter, Language};
 use crate::kinds::Node;
-use crate::limits::{READ_CHUNK, TRACED_NODES_MAX};
+use crate::limits::{READ_CHUNK, STREAM_MESSAGE_BYTES, TRACED_NODES_MAX};
 use crate::methods::Emit;
 use crate::ops::lineage::{Side, hop};
-use crate::ops::page::{read_token, write_token};
+use crate::ops::page::{malformed_token, read_token, write_token};
 use crate::ops::selection::{Scope, Selection};
 use crate::ops::{events, nodes, types};
 use crate::rows;
@@ -30,13 +31,7 @@ pub(crate) fn trace(
     request: &TraceLineageRequest,
     emit: Emit<'_, TraceLineageResponse>,
 ) -> Result<()> {
-    let after = match request.page_token.as_str() {
-        "" => None,
-        token => {
-            let token: PageToken = read_token(token)?;
-            Some((token.hops, side_of(token.is_execution), token.id))
-        }
-    };
+    let after = place_of(&request.page_token)?;
     let nodes_max = match usize::try_from(request.nodes_max) {
         Ok(0) => usize::MAX,
         Ok(most) => most,
@@ -54,31 +49,76 @@ pub(crate) fn trace(
     }
     let begin = after.map_or(0, |after| kept.partition_point(|place| *place <= after));
     let end = kept.len().min(begin.saturating_add(nodes_max));
-    // Events go with the farther of their nodes; those to nodes that are left out go with the next.
-    let mut unsent = begin.checked_sub(1).map(|last| kept[last]);
-    let mut events = found.events_after(unsent);
+    let before = begin.checked_sub(1).map(|last| kept[last]);
+    let mut events = found.events_after(before);
+    let mut parts = Parts { emit, part: TraceLineageResponse::default(), bytes: 0 };
     for chunk in kept[begin..end].chunks(READ_CHUNK) {
-        let last = chunk.last().copied();
-        let is_end = last == kept.last().copied();
-        let here = events.iter().take_while(|(place, _)| is_end || Some(*place) <= last).count();
-        let with: Vec<(i64, Event)> = events.drain(..here).map(|(_, event)| event).collect();
-        let message = TraceLineageResponse {
-            nodes: complete(session, chunk)?,
-            events: events::complete(session, with)?,
-            ..TraceLineageResponse::default()
-        };
-        emit(message)?;
-        unsent = last;
+        for node in complete(session, chunk)? {
+            parts.add(node.encoded_len(), |part| part.nodes.push(node))?;
+        }
+        // An event goes with the farther of its nodes.
+        let here = events.partition_point(|(place, _)| Some(place) <= chunk.last());
+        parts.add_events(session, events.drain(..here))?;
     }
-    if end < kept.len()
-        && let Some((hops, side, id)) = unsent
-    {
+    if end == kept.len() {
+        // What is left leads to nodes that are left out.
+        parts.add_events(session, events.into_iter())?;
+    } else if let Some((hops, side, id)) = kept[..end].last().copied() {
         let is_execution = side == Side::Executions;
         let token = PageToken { hops, id, is_execution, ..PageToken::default() };
-        let next_page_token = Some(write_token(&token));
-        emit(TraceLineageResponse { next_page_token, ..TraceLineageResponse::default() })?;
+        parts.part.next_page_token = Some(write_token(&token));
     }
-    Ok(())
+    parts.flush()
+}
+
+/// Where a stream goes on.
+fn place_of(token: &str) -> Result<Option<Place>> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let token: PageToken = read_token(token)?;
+    if !token.order_by.is_empty() || !token.keys.is_empty() {
+        return Err(malformed_token());
+    }
+    Ok(Some((token.hops, side_of(token.is_execution), token.id)))
+}
+
+/// The messages of a stream, each about as large as every client takes it.
+struct Parts<'e> {
+    emit: Emit<'e, TraceLineageResponse>,
+    part: TraceLineageResponse,
+    bytes: usize,
+}
+
+impl Parts<'_> {
+    fn add(&mut self, bytes: usize, add: impl FnOnce(&mut TraceLineageResponse)) -> Result<()> {
+        if self.bytes > 0 && self.bytes + bytes > STREAM_MESSAGE_BYTES {
+            self.flush()?;
+        }
+        self.bytes += bytes;
+        add(&mut self.part);
+        Ok(())
+    }
+
+    fn add_events(
+        &mut self,
+        session: &mut Session<'_>,
+        events: impl Iterator<Item = (Place, (i64, Event))>,
+    ) -> Result<()> {
+        let heads: Vec<(i64, Event)> = events.map(|(_, head)| head).collect();
+        for chunk in heads.chunks(READ_CHUNK) {
+            for event in events::complete(session, chunk.to_vec())? {
+                self.add(event.encoded_len(), |part| part.events.push(event))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let part = std::mem::take(&mut self.part);
+        if part == TraceLineageResponse::default() { Ok(()) } else { (self.emit)(part) }
+    }
 }
 
 fn side_of(is_execution: bool) -> Side {
@@ -109,13 +149,13 @@ impl Search {
             return Err(invalid(format!("hops_max is {hops_max}, which is negative")));
         }
         let stops = [
-            optional::<Artifact>(session, &request.stop_artifacts)?,
-            optional::<Execution>(session, &request.stop_executions)?,
+            optional::<Artifact>(session, "stop_artifacts", &request.stop_artifacts)?,
+            optional::<Execution>(session, "stop_executions", &request.stop_executions)?,
         ];
         let mut search = Self { hops: [HashMap::new(), HashMap::new()], events: Vec::new() };
         let mut frontier = [
-            starts::<Artifact>(session, &request.start_artifacts)?,
-            starts::<Execution>(session, &request.start_executions)?,
+            starts::<Artifact>(session, "start_artifacts", &request.start_artifacts)?,
+            starts::<Execution>(session, "start_executions", &request.start_executions)?,
         ];
         if request.start_artifacts.is_empty() && request.start_executions.is_empty() {
             return Err(invalid("the request does not say where the trace starts")
@@ -173,8 +213,15 @@ impl Search {
             let hops = &self.hops[side as usize];
             let ids = nodes::distinct(hops.keys().copied().collect());
             let ids = match side {
-                Side::Artifacts => matching::<Artifact>(session, &request.keep_artifacts, ids)?,
-                Side::Executions => matching::<Execution>(session, &request.keep_executions, ids)?,
+                Side::Artifacts => {
+                    matching::<Artifact>(session, "keep_artifacts", &request.keep_artifacts, ids)?
+                }
+                Side::Executions => matching::<Execution>(
+                    session,
+                    "keep_executions",
+                    &request.keep_executions,
+                    ids,
+                )?,
             };
             kept.extend(ids.into_iter().map(|id| (hops[&id], side, id)));
         }
@@ -200,26 +247,38 @@ impl Search {
 }
 
 /// A filter on nodes that the trace has found.
-fn optional<N: Node>(session: &mut Session<'_>, filter: &str) -> Result<Option<Selection>> {
+fn optional<N: Node>(
+    session: &mut Session<'_>,
+    field: &str,
+    filter: &str,
+) -> Result<Option<Selection>> {
     if filter.is_empty() {
         return Ok(None);
     }
-    let filter = Filter::parse(filter, N::KIND.noun, Language::Graph)?;
-    Selection::matching::<N>(session, Scope::All, filter).map(Some)
+    Filter::parse(filter, N::KIND.noun, Language::Graph)
+        .and_then(|filter| Selection::matching::<N>(session, Scope::All, filter))
+        .map(Some)
+        .map_err(|error| error.of_field(field))
 }
 
-fn starts<N: Node>(session: &mut Session<'_>, filters: &[String]) -> Result<Vec<i64>> {
+fn starts<N: Node>(session: &mut Session<'_>, field: &str, filters: &[String]) -> Result<Vec<i64>> {
     let mut ids = Vec::new();
-    for filter in filters {
-        let found = Selection::parse::<N>(session, filter)?;
-        ids.extend(found.ids::<N>(session, Some(TRACED_NODES_MAX))?);
+    for (at, filter) in filters.iter().enumerate() {
+        let found = Selection::parse::<N>(session, filter)
+            .and_then(|found| found.ids::<N>(session, Some(TRACED_NODES_MAX)));
+        ids.extend(found.map_err(|error| error.of_field(&format!("{field}[{at}]")))?);
     }
     Ok(nodes::distinct(ids))
 }
 
-fn matching<N: Node>(session: &mut Session<'_>, filter: &str, ids: Vec<i64>) -> Result<Vec<i64>> {
+fn matching<N: Node>(
+    session: &mut Session<'_>,
+    field: &str,
+    filter: &str,
+    ids: Vec<i64>,
+) -> Result<Vec<i64>> {
     // Without a filter, too: an event may name a node that does not exist.
-    let selection = optional::<N>(session, filter)?.unwrap_or_else(|| Scope::All.into());
+    let selection = optional::<N>(session, field, filter)?.unwrap_or_else(|| Scope::All.into());
     selection.only(ids).ids::<N>(session, None)
 }
 
@@ -284,8 +343,21 @@ fn type_names<N: Node>(
     Ok(types_of.into_iter().map(|(id, type_id)| (id, name(type_id))).collect())
 }
 
-/// Whole nodes in the order of their places.
+/// Whole nodes in the order of their places; those that are too large together, half by half.
 fn complete(session: &mut Session<'_>, places: &[Place]) -> Result<Vec<TracedNode>> {
+    let read = read(session, places);
+    if places.len() < 2
+        || !read.as_ref().is_err_and(|error| error.kind() == ErrorKind::ResourceExhausted)
+    {
+        return read;
+    }
+    let (first, second) = places.split_at(places.len() / 2);
+    let mut nodes = complete(session, first)?;
+    nodes.extend(complete(session, second)?);
+    Ok(nodes)
+}
+
+fn read(session: &mut Session<'_>, places: &[Place]) -> Result<Vec<TracedNode>> {
     let ids = |side| -> Vec<i64> {
         places.iter().filter(|place| place.1 == side).map(|place| place.2).collect()
     };

@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_proto::headwater::v1::{
-    Direction as OwnDirection, TraceLineageRequest, TraceLineageResponse, traced_node,
+    Direction as OwnDirection, ListArtifactsRequest, TraceLineageRequest, TraceLineageResponse,
+    traced_node,
 };
 use headwater_proto::ml_metadata::lineage_subgraph_query_options::{
     Direction, EndingNodes, StartingNodes, StartingNodesOneOf,
 };
-use headwater_proto::ml_metadata::{Association, Attribution};
 use headwater_proto::ml_metadata::{
-    Event, GetLineageGraphRequest, GetLineageSubgraphRequest, LineageGraph,
-    LineageSubgraphQueryOptions, PutAttributionsAndAssociationsRequest, PutEventsRequest, event,
+    Artifact, Event, GetLineageGraphRequest, GetLineageSubgraphRequest, LineageGraph,
+    LineageSubgraphQueryOptions, PutArtifactsRequest, PutAttributionsAndAssociationsRequest,
+    PutEventsRequest, event,
 };
+use headwater_proto::ml_metadata::{Association, Attribution};
 use headwater_store::ErrorKind::{InvalidArgument, NotFound, Unimplemented};
+use prost::Message as _;
 
 use super::{Fresh, Random, artifact, behaviours, context, execution};
 
@@ -27,6 +30,8 @@ behaviours! {
     the_parts_of_a_trace_are_the_whole
     a_trace_leaves_out_what_is_not_kept_and_stops_where_it_is_told_to
     a_trace_counts_by_distance_and_type
+    the_way_is_told_even_if_no_node_is_kept
+    large_nodes_come_in_messages_that_clients_take
     what_is_wrong_with_a_trace_is_said
 }
 
@@ -498,4 +503,39 @@ fn what_is_wrong_with_a_trace_is_said(fresh: &Fresh) {
     }
     let nothing = TraceLineageRequest { start_artifacts: vec!["id = 9".into()], ..good };
     assert_eq!(refused(nothing), NotFound);
+}
+
+fn the_way_is_told_even_if_no_node_is_kept(fresh: &Fresh) {
+    let graph = Graph::random(fresh, 12, 20, 45);
+    let whole = TraceLineageRequest {
+        start_artifacts: vec![format!("id = {}", graph.artifacts[0])],
+        ..TraceLineageRequest::default()
+    };
+    let (_, events) = told(&trace(fresh, &whole));
+    let none = TraceLineageRequest {
+        keep_artifacts: "FALSE".into(),
+        keep_executions: "FALSE".into(),
+        ..whole.clone()
+    };
+    let (nodes, way) = told(&trace(fresh, &none));
+    assert!(nodes.is_empty());
+    assert_eq!(graph.positions(&way), graph.positions(&events));
+    // A place in a list is no place in a trace.
+    let list = ListArtifactsRequest { order_by: "uri".into(), page_size: 1, ..Default::default() };
+    let page_token = fresh.call(list).next_page_token.expect("there are more");
+    let request = TraceLineageRequest { page_token, ..whole };
+    let error = fresh.store.stream(&request, &mut |_| Ok(())).expect_err("a refusal");
+    assert_eq!(error.kind(), InvalidArgument);
+}
+
+fn large_nodes_come_in_messages_that_clients_take(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    let large = || Artifact { uri: Some("x".repeat(100_000)), ..artifact(type_id) };
+    let artifacts = (0..40).map(|_| large()).collect();
+    fresh.call(PutArtifactsRequest { artifacts, ..Default::default() });
+    let request =
+        TraceLineageRequest { start_artifacts: vec!["TRUE".into()], ..Default::default() };
+    let messages = trace(fresh, &request);
+    assert_eq!(told(&messages).0.len(), 40);
+    assert!(messages.iter().all(|message| message.encoded_len() < 1_100_000));
 }
