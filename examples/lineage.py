@@ -3,13 +3,14 @@
 
     lineage.py --server HOST:PORT [--model NAME] [--all]
 
-Reads with plain gets only, and goes by the base types (`mlmd.Model`, `mlmd.Train`, ...) instead of
-the names of the types, so it also walks graphs that other pipelines have recorded.
+Asks with filters and lineage queries, and goes by the base types (`mlmd.Model`, `mlmd.Train`, ...)
+instead of the names of the types, so it also walks graphs that other pipelines have recorded.
 """
 
 import argparse
 import collections
 import contextlib
+import itertools
 import pathlib
 import sys
 import textwrap
@@ -17,7 +18,7 @@ import time
 import urllib.parse
 
 from google.protobuf.json_format import MessageToDict
-from ml_metadata import errors
+from ml_metadata.metadata_store import ListOptions
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from recorder import CODE, connect, host_and_port
@@ -25,6 +26,8 @@ from recorder import CODE, connect, host_and_port
 INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
 OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 PARAM = "param_"  # recorder.py writes hyperparameters as custom properties with this prefix
+STARTS_MAX = 100  # nodes that one lineage query may start from
+Lineage = mlmd.LineageSubgraphQueryOptions
 VERBS = {
     mlmd.ExecutionType.TRAIN: "trained by",
     mlmd.ExecutionType.TRANSFORM: "transformed by",
@@ -80,12 +83,18 @@ def measures_of(artifact):
     return {k: v for k, v in values_of(artifact).items() if isinstance(v, float)}
 
 
-class Graph:
-    """The models, what used them, and everything upstream: read a generation at a time.
+def literal(string):
+    """A string as a literal of a filter."""
+    escaped = string.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
 
-    Each read asks for a whole list of ids at once, so the number of calls grows with the depth of
-    the lineage and not with the number of models.
-    """
+
+def one_of(values):
+    return f"IN ({', '.join(values)})"
+
+
+class Graph:
+    """The models, what used them, and everything upstream, by three lineage queries."""
 
     def __init__(self, store, models):
         self.store = store
@@ -97,32 +106,28 @@ class Graph:
         self.users = collections.defaultdict(set)
         self.inputs = collections.defaultdict(set)  # execution id -> artifact ids
         self.outputs = collections.defaultdict(set)
-        frontier = set(self.artifacts)
-        edges = (self.makers, self.users)
-        while frontier:
-            for event in store.get_events_by_artifact_ids(sorted(frontier)):
-                edge = self.users if event.type in INPUTS else self.makers
-                edge[event.artifact_id].add(event.execution_id)
-            found = set().union(*(edge[artifact] for edge in edges for artifact in frontier))
-            frontier = self._read_executions(found - set(self.executions))
-            edges = (self.makers,)  # from here on only upstream
+        # What made or used the models; what that came from; and what each of them put out.
+        self._read("starting_artifacts", self.artifacts, Lineage.BIDIRECTIONAL, 1)
+        self._read("starting_executions", self.executions, Lineage.UPSTREAM, None)
+        self._read("starting_executions", self.executions, Lineage.DOWNSTREAM, 1)
 
-    def _read_executions(self, ids):
-        """Reads executions with their artifacts. Returns the ids of artifacts unseen so far."""
-        if not ids:
-            return set()
-        ids = sorted(ids)
-        self.executions.update((e.id, e) for e in self.store.get_executions_by_id(ids))
-        found = set()
-        for event in self.store.get_events_by_execution_ids(ids):
-            edge = self.inputs if event.type in INPUTS else self.outputs
-            edge[event.execution_id].add(event.artifact_id)
-            found.add(event.artifact_id)
-        found -= set(self.artifacts)
-        if found:
-            unseen = self.store.get_artifacts_by_id(sorted(found))
-            self.artifacts.update((artifact.id, artifact) for artifact in unseen)
-        return found
+    def _read(self, start, ids, direction, hops):
+        """Takes over the graph around some nodes."""
+        ids = iter(sorted(ids))
+        while chunk := list(itertools.islice(ids, STARTS_MAX)):
+            options = Lineage(direction=direction, max_num_hops=hops)
+            getattr(options, start).filter_query = f"id {one_of(map(str, chunk))}"
+            found = self.store.get_lineage_subgraph(options, ["artifacts", "executions", "events"])
+            self.artifacts.update((artifact.id, artifact) for artifact in found.artifacts)
+            self.executions.update((execution.id, execution) for execution in found.executions)
+            for event in found.events:
+                artifact, execution = event.artifact_id, event.execution_id
+                if event.type in INPUTS:
+                    self.users[artifact].add(execution)
+                    self.inputs[execution].add(artifact)
+                elif event.type in OUTPUTS:
+                    self.makers[artifact].add(execution)
+                    self.outputs[execution].add(artifact)
 
     def noun(self, artifact):
         return NOUNS.get(self.base_of_artifact.get(artifact.type_id), artifact.type)
@@ -306,11 +311,11 @@ def deployment_rows(deployments):
 
 def find_models(store):
     """The artifacts of every type that is based on mlmd.Model, oldest first."""
-    models = []
-    for kind in store.get_artifact_types():
-        if kind.base_type == mlmd.ArtifactType.MODEL:
-            models += store.get_artifacts_by_type(kind.name, kind.version or None)
-    return sorted(models, key=lambda model: model.id)
+    based = {t.name for t in store.get_artifact_types() if t.base_type == mlmd.ArtifactType.MODEL}
+    if not based:
+        return []
+    models = ListOptions(filter_query=f"type {one_of(map(literal, sorted(based)))}")
+    return sorted(store.get_artifacts(models), key=lambda model: model.id)
 
 
 def family(model):
@@ -320,11 +325,12 @@ def family(model):
 
 def find_run(store, deploy):
     """The run of a deployment and its pipeline: a context that has a parent, and the parent."""
-    # The store answers NOT_FOUND for an execution that is in no context.
-    with contextlib.suppress(errors.NotFoundError):
-        for context in store.get_contexts_by_execution(deploy.id):
-            for parent in store.get_parent_contexts_by_context(context.id):
-                return context, parent
+    # A filter finds only what has each neighbour that it mentions.
+    of_deploy = f"executions_e.id = {deploy.id} AND parent_contexts_p.id > 0"
+    for run in store.get_contexts(ListOptions(filter_query=of_deploy)):
+        of_run = ListOptions(filter_query=f"child_contexts_c.id = {run.id}")
+        for pipeline in store.get_contexts(of_run):
+            return run, pipeline
     return None, None
 
 

@@ -46,4 +46,4 @@ def test_each_command_runs_and_the_python_stores_what_the_shell_reads(serve, tmp
         assert ended.returncode == 0, f"{command}\n{ended.stderr}"
         assert "churn" in ended.stdout, command
         ran.append(command)
-    assert len(ran) == 2
+    assert len(ran) == 4

@@ -23,7 +23,7 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The store is not in the state that the request needs.
     FailedPrecondition,
-    /// An index lies outside the list it points into.
+    /// An index lies outside the list it points into, or a computation has no result.
     OutOfRange,
     /// A concurrent call was in the way; the same call may succeed when sent again.
     Aborted,

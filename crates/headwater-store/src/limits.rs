@@ -76,8 +76,14 @@ pub const LINEAGE_STARTS_MAX: usize = 101;
 /// Hops that a lineage goes, at most; MLMD's limit.
 pub const LINEAGE_HOPS_MAX: i64 = 100;
 
+/// Conditions on lineage that one filter may have. Each follows the graph on its own.
+pub const FILTER_TRACES_MAX: usize = 8;
+
+/// Values that a filter may bind. SQLite takes 32,766.
+pub const FILTER_VALUES_MAX: usize = 30_000;
+
 /// Nodes that one trace of a filter may go to.
 pub const TRACED_NODES_MAX: usize = 1_000_000;
 
-/// Values that one list may be ordered by.
-pub const ORDER_KEYS_MAX: usize = 8;
+/// Values that one list may be ordered by; a property without the name of its value is three.
+pub const ORDER_KEYS_MAX: usize = 24;

@@ -180,9 +180,14 @@ impl SqliteTx<'_> {
         let config = &self.backend.config;
         let mut prepared =
             self.connection.get().prepare_cached(text).map_err(|e| classify(e, config))?;
-        bind(&mut prepared, values)
-            .and_then(|()| run(&mut prepared))
-            .map_err(|e| classify(e, config))
+        bind(&mut prepared, values).map_err(|e| classify(e, config))?;
+        run(&mut prepared).map_err(|e| match e.sqlite_error().map(|e| e.extended_code) {
+            // The statement was good, so a value that it computes is not.
+            Some(ffi::SQLITE_ERROR) => {
+                Error::new(ErrorKind::OutOfRange, "a value cannot be computed").caused_by(e)
+            }
+            _ => classify(e, config),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::resolve::{Alias, Column, Expr, Type};
 use super::{Filter, Language, Order};
 use crate::backend::Value;
 use crate::error::{Result, invalid};
-use crate::limits::{FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX};
+use crate::limits::{FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX, FILTER_VALUES_MAX};
 use crate::sql::build::Builder;
 
 /// A set of neighbours, by bit.
@@ -246,7 +246,7 @@ impl<'v> Writer<'v> {
 
     /// Writes a value or a condition.
     pub(super) fn expr(&mut self, built: &mut Builder<'v>, expr: &'v Expr) -> Result<()> {
-        if built.len() > FILTER_SQL_BYTES_MAX {
+        if built.len() > FILTER_SQL_BYTES_MAX || built.n_values() > FILTER_VALUES_MAX {
             return Err(invalid("the filter is too complex").hint("ask in several calls"));
         }
         match expr {

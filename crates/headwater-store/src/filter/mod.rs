@@ -21,7 +21,7 @@ mod resolve;
 use std::ops::Range;
 
 use crate::error::{Error, invalid};
-use crate::limits::{FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX, ORDER_KEYS_MAX};
+use crate::limits::{FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX, FILTER_TRACES_MAX, ORDER_KEYS_MAX};
 use names::NodeNames;
 use parse::Ast;
 use resolve::{Alias, Expr, Resolver};
@@ -109,7 +109,18 @@ impl Filter {
             return Err(FilterError::new(ast.span.clone(), message)
                 .accepts(format!("at most {FILTER_NEIGHBOURS_MAX}")));
         }
-        Ok(Self { node, language, condition, aliases, traces })
+        let filter = Self { node, language, condition, aliases, traces };
+        if filter.n_traces() > FILTER_TRACES_MAX {
+            let message = format!("it follows lineage {} times", filter.n_traces());
+            return Err(FilterError::new(ast.span.clone(), message)
+                .accepts(format!("at most {FILTER_TRACES_MAX} times")));
+        }
+        Ok(filter)
+    }
+
+    /// Conditions on lineage, those within others included.
+    fn n_traces(&self) -> usize {
+        self.traces.iter().map(|trace| 1 + trace.filter.n_traces()).sum()
     }
 }
 

@@ -34,8 +34,8 @@ pub(crate) enum Kind {
     /// Whether it is `NOT IN` comes last: on an enum that is not `NOT (.. IN ..)`.
     In(Box<Ast>, Vec<Ast>, bool),
     Between(Box<Ast>, Box<Ast>, Box<Ast>),
-    /// `IS NULL` for `None`.
-    Is(Box<Ast>, Option<bool>),
+    /// `NULL`, `UNKNOWN`, `TRUE` or `FALSE` after `IS`.
+    Is(Box<Ast>, &'static str),
     Case {
         operand: Option<Box<Ast>>,
         arms: Vec<(Ast, Ast)>,
@@ -260,13 +260,8 @@ impl Parser {
 
     fn is(&mut self, operand: Ast, start: usize) -> Parsed {
         let negated = self.keyword("not");
-        let what = if self.keyword("null") || self.keyword("unknown") {
-            None
-        } else if self.keyword("true") {
-            Some(true)
-        } else if self.keyword("false") {
-            Some(false)
-        } else {
+        let what = ["NULL", "UNKNOWN", "TRUE", "FALSE"].into_iter().find(|of| self.keyword(of));
+        let Some(what) = what else {
             return Err(self.unexpected("`NULL`, `TRUE` or `FALSE`"));
         };
         let is = self.node(Kind::Is(Box::new(operand), what), start)?;
@@ -496,8 +491,7 @@ impl fmt::Display for Ast {
                 write!(f, "({of} {not}IN ({}))", List(list, ", "))
             }
             Kind::Between(of, low, high) => write!(f, "({of} BETWEEN {low} AND {high})"),
-            Kind::Is(of, None) => write!(f, "({of} IS NULL)"),
-            Kind::Is(of, Some(value)) => write!(f, "({of} IS {value})"),
+            Kind::Is(of, what) => write!(f, "({of} IS {what})"),
             Kind::Case { operand, arms, otherwise } => {
                 f.write_str("CASE")?;
                 operand.iter().try_for_each(|operand| write!(f, " {operand}"))?;

@@ -2,7 +2,7 @@
 
 use super::functions::{self, Function};
 use super::lex::{Name, Span};
-use super::names::{Attribute, Neighbour, NodeNames, PROPERTY_ITSELF, PROPERTY_NUMBER};
+use super::names::{Attribute, EnumNames, Neighbour, NodeNames, PROPERTY_ITSELF, PROPERTY_NUMBER};
 use super::parse::{Ast, Kind, Words};
 use super::{Filter, FilterError, Language, Trace};
 
@@ -30,7 +30,8 @@ impl Type {
         match self {
             Type::Null => "NULL",
             Type::Bool => "a condition",
-            Type::Int | Type::Large => "an integer",
+            Type::Int => "an integer",
+            Type::Large => "an integer of more than 63 bits",
             Type::Double => "a double",
             Type::Text => "a string",
             Type::Any => "a property",
@@ -133,7 +134,8 @@ impl Resolver {
         }
     }
 
-    /// What a list is ordered by: one value, or a property's numbers and then its strings.
+    /// What a list is ordered by: one value, or a property's numbers, then its strings,
+    /// then its truth values.
     pub(crate) fn order_key(&mut self, ast: &Ast) -> Result<Vec<Expr>, FilterError> {
         let (expr, of) = self.resolve(ast)?;
         if let Some(alias) = self.aliases.iter().find(|alias| alias.is_one_of_many(self.node)) {
@@ -145,7 +147,7 @@ impl Resolver {
             return Err(mismatch(ast, Type::Bool, "attributes and properties of the node itself"));
         }
         Ok(match expr {
-            Expr::Property(_) => [Type::Double, Type::Text]
+            Expr::Property(_) => [Type::Double, Type::Text, Type::Bool]
                 .map(|of| self.settle(expr.clone(), Type::Any, of).0)
                 .into(),
             _ if of == Type::Null => Vec::new(),
@@ -181,7 +183,7 @@ impl Resolver {
                     [parts.pop(), low, high].map(|p| Box::new(p.unwrap_or(Expr::Null)));
                 (Expr::Between(of, low, high), Type::Bool)
             }
-            Kind::Is(of, None) => {
+            Kind::Is(of, "NULL") => {
                 let (expr, _) = self.resolve(of)?;
                 let expr = match expr {
                     Expr::Property(alias) => column(Some(alias), &PROPERTY_ITSELF).0,
@@ -190,7 +192,14 @@ impl Resolver {
                 };
                 (Expr::Is(Box::new(expr), None), Type::Bool)
             }
-            Kind::Is(of, value) => (Expr::Is(Box::new(self.condition(of)?), *value), Type::Bool),
+            Kind::Is(of, what) => {
+                let value = match *what {
+                    "TRUE" => Some(true),
+                    "FALSE" => Some(false),
+                    _ => None,
+                };
+                (Expr::Is(Box::new(self.condition(of)?), value), Type::Bool)
+            }
             Kind::Case { operand, arms, otherwise } => {
                 self.case(operand.as_deref(), arms, otherwise.as_deref())?
             }
@@ -207,6 +216,7 @@ impl Resolver {
     fn settle(&mut self, expr: Expr, of: Type, wanted: Type) -> Typed {
         let Expr::Property(alias) = expr else { return (expr, of) };
         let field = match wanted {
+            Type::Int => "int_value",
             Type::Text => "string_value",
             Type::Bool => "bool_value",
             _ => return column(Some(alias), &PROPERTY_NUMBER),
@@ -226,6 +236,7 @@ impl Resolver {
             asts.iter().map(|ast| self.resolve(ast)).collect::<Result<_, _>>()?;
         let definite = |of: &Type| !matches!(of, Type::Null | Type::Any);
         let wanted = typed.iter().map(|(_, of)| *of).find(definite).unwrap_or(Type::Double);
+        let wanted = if wanted.is_number() { Type::Double } else { wanted };
         let mut common = Type::Null;
         let mut exprs = Vec::with_capacity(typed.len());
         for ((expr, of), ast) in typed.into_iter().zip(asts) {
@@ -235,7 +246,10 @@ impl Resolver {
                 (common, of) if of == Type::Null || of == common => common,
                 (common, of) if common.is_number() && of.is_number() => Type::Double,
                 (common, of) => {
-                    let wanted = format!("{} beside {by}, as the other side", common.noun());
+                    let wanted = match exprs.iter().find_map(enum_of_column) {
+                        Some(names) => spelt(&names()),
+                        None => format!("{} beside {by}, as the other side", common.noun()),
+                    };
                     return Err(mismatch(ast, of, &wanted));
                 }
             };
@@ -558,10 +572,20 @@ fn enum_number(attribute: &Attribute, ast: &Ast) -> Result<i64, FilterError> {
     let known = attribute.names.map(|names| names()).unwrap_or_default();
     let found = known.iter().find(|(known, _)| *known == name);
     found.map(|(_, number)| *number).ok_or_else(|| {
-        let names: Vec<String> = known.iter().map(|(name, _)| format!("`{name}`")).collect();
         FilterError::new(ast.span.clone(), format!("this is no `{}`", attribute.name))
-            .accepts(names.join(", "))
+            .accepts(spelt(&known))
     })
+}
+
+fn enum_of_column(expr: &Expr) -> Option<EnumNames> {
+    match expr {
+        Expr::Column(column) => column.attribute.names,
+        _ => None,
+    }
+}
+
+fn spelt(names: &[(&str, i64)]) -> String {
+    names.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a literal is as another type. MLMD's parser rounds one where its database cuts a column's

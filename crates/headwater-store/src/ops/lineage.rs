@@ -202,7 +202,7 @@ pub(crate) fn subgraph(
         None => return Err(missing("starting nodes")),
     };
     if text.is_empty() {
-        return Err(missing("a `filter_query` of the starting nodes"));
+        return Err(missing("`filter_query` for the starting nodes"));
     }
     let mut search = search(session, options)?;
     let mut frontier = starts(session, &mut search, start, text)

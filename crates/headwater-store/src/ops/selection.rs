@@ -138,7 +138,7 @@ impl Selection {
 /// of the smallest integer. That is the caller's mistake.
 pub(crate) fn computed<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| match error.kind() {
-        ErrorKind::Internal => error
+        ErrorKind::OutOfRange => error
             .reworded(
                 ErrorKind::InvalidArgument,
                 "the filter or the order cannot be computed for a node",

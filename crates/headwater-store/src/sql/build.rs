@@ -110,6 +110,11 @@ impl<'v> Builder<'v> {
         self.text.len()
     }
 
+    /// Values bound so far.
+    pub(crate) fn n_values(&self) -> usize {
+        self.values.len()
+    }
+
     pub(crate) fn build(self) -> Statement<'v> {
         Statement { name: self.name, text: Cow::Owned(self.text), values: self.values }
     }

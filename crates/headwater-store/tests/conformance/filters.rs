@@ -11,7 +11,7 @@ use headwater_proto::ml_metadata::{
 use headwater_store::ErrorKind::InvalidArgument;
 
 use super::{
-    Fresh, Random, artifact, behaviours, context, double, execution, int, named_artifact,
+    Fresh, Random, artifact, behaviours, boolean, context, double, execution, int, named_artifact,
     properties, text,
 };
 
@@ -185,6 +185,7 @@ fn numbers_compare_whatever_their_type(fresh: &Fresh) {
     assert_eq!(names(&list(fresh, "custom_properties.x IN (2, 2.5)")), ["int", "double"]);
     assert_eq!(names(&list(fresh, "custom_properties.x = '2'")), ["text"]);
     assert_eq!(names(&list(fresh, "LENGTH(custom_properties.x) = 1")), ["text"]);
+    assert_eq!(names(&list(fresh, "MOD(custom_properties.x, 2) = 0")), ["int"]);
     let refused = fresh.refused(
         InvalidArgument,
         GetArtifactsRequest {
@@ -211,6 +212,7 @@ fn a_filter_that_is_too_long_or_too_deep_is_refused(fresh: &Fresh) {
         "(".repeat(60_000),
         format!("name = '{}'", "x".repeat(100_000)),
         format!("id = 1 OR {}", "IF(id = 1, ".repeat(2_000)),
+        format!("id{} = 1", " ^ 1".repeat(60)),
     ] {
         let shown = &filter[..30];
         let request =
@@ -368,6 +370,8 @@ fn a_list_is_ordered_by_any_value_with_those_without_one_last(fresh: &Fresh) {
     assert_eq!(ordered(fresh, "LENGTH(name), name", &mut names), ["a", "b", "c", "d"]);
     assert_eq!(ordered(fresh, "id desc", &mut names), ["a", "b", "c", "d"]);
     assert_eq!(ordered(fresh, "create_time_since_epoch", &mut names), ["d", "c", "b", "a"]);
+    fresh.artifacts([with(a, "yes", "b", boolean(true)), with(a, "no", "b", boolean(false))]);
+    assert_eq!(ordered(fresh, "custom_properties.b", &mut names)[..2], ["no", "yes"]);
     for wrong in
         ["nme", "name name", "name,", "contexts_a.name", "upstream(id = 1)", "name ASC DESC"]
     {
@@ -474,6 +478,11 @@ fn lineage_is_a_condition(fresh: &Fresh) {
     for (filter, expected) in cases {
         assert_eq!(names(&list(fresh, filter)), *expected, "{filter}");
     }
+    let nine = ["upstream(TRUE)"; 9];
+    fresh.refused(InvalidArgument, own(&nine.join(" OR "), ""));
+    let nested = format!("{}TRUE{}", "upstream(".repeat(9), ")".repeat(9));
+    fresh.refused(InvalidArgument, own(&nested, ""));
+    fresh.call(own(&nine[1..].join(" OR "), ""));
     let request = GetArtifactsRequest {
         options: Some(options("upstream(name = 'raw')")),
         ..Default::default()

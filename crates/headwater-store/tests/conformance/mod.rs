@@ -115,6 +115,10 @@ pub(crate) fn double(value: f64) -> Value {
     Value { value: Some(value::Value::DoubleValue(value)) }
 }
 
+pub(crate) fn boolean(value: bool) -> Value {
+    Value { value: Some(value::Value::BoolValue(value)) }
+}
+
 pub(crate) fn text(value: &str) -> Value {
     Value { value: Some(value::Value::StringValue(value.to_owned())) }
 }
