@@ -30,8 +30,11 @@ fuzz_target!(|token: &str| {
         for is_asc in [true, false] {
             let order_by_field = Some(OrderByField { field: Some(field), is_asc: Some(is_asc) });
             let next_page_token = Some(token.to_owned());
-            let options =
-                Some(ListOperationOptions { order_by_field, next_page_token, ..Default::default() });
+            let options = Some(ListOperationOptions {
+                order_by_field,
+                next_page_token,
+                ..Default::default()
+            });
             check(STORE.call(&GetArtifactsRequest { options, ..Default::default() }));
         }
     }

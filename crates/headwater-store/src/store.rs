@@ -246,5 +246,5 @@ pub(crate) fn check_size(what: &str, bytes: usize) -> Result<()> {
         ErrorKind::ResourceExhausted,
         format!("the {what} is larger than {} MiB", MESSAGE_BYTES_MAX >> 20),
     )
-    .hint("ask for pages with `max_result_size`, or send the nodes in several calls"))
+    .hint("ask for a page of it, or send the nodes in several calls"))
 }

@@ -59,6 +59,8 @@ pub(crate) fn trace(
         // An event goes with the farther of its nodes.
         let here = events.partition_point(|(place, _)| Some(place) <= chunk.last());
         parts.add_events(session, events.drain(..here))?;
+        // What is there is sent: the first nodes are the ones that are looked at.
+        parts.flush()?;
     }
     if end == kept.len() {
         // What is left leads to nodes that are left out.
