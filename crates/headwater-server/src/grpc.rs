@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
 use headwater_store::limits::READERS_MAX;
-use headwater_store::{Access, Error, ErrorKind, Method, Store};
+use headwater_store::{Access, Cancel, Error, ErrorKind, Method, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -26,6 +26,8 @@ use crate::observe::{self, Metrics};
 const WRITERS_MAX: usize = 2;
 /// Lists inside the store. They are long and large; small reads must not wait for them.
 const LISTS_MAX: usize = 2;
+/// Streams inside the store. They are as slow as those who read them.
+const STREAMS_MAX: usize = 2;
 const REQUEST_ID: &str = "x-request-id";
 
 /// What a call needs.
@@ -38,6 +40,7 @@ struct Inner {
     channel: ChannelSettings,
     readers: Arc<Semaphore>,
     lists: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     writers: Arc<Semaphore>,
 }
 
@@ -48,8 +51,9 @@ impl Service {
             metrics,
             channel,
             // One connection is left for asking whether the database is there.
-            readers: Arc::new(Semaphore::new(READERS_MAX - LISTS_MAX - 1)),
+            readers: Arc::new(Semaphore::new(READERS_MAX - LISTS_MAX - STREAMS_MAX - 1)),
             lists: Arc::new(Semaphore::new(LISTS_MAX)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             writers: Arc::new(Semaphore::new(WRITERS_MAX)),
         }))
     }
@@ -59,6 +63,7 @@ impl Service {
         let inner = &self.0;
         let turns = match method.access() {
             Access::Write => &inner.writers,
+            Access::Read if method.is_stream() => &inner.streams,
             Access::Read if method.is_list() => &inner.lists,
             Access::Read => &inner.readers,
         };
@@ -80,7 +85,14 @@ impl Service {
             if waiter.strong_count() == 0 {
                 return Ok(Vec::new());
             }
-            span.in_scope(|| store.call_bytes(method, &request))
+            let cancel = Cancel::when(move || waiter.strong_count() == 0);
+            let mut response = Vec::new();
+            let mut take = |message| {
+                response = message;
+                Ok(())
+            };
+            span.in_scope(|| store.run_bytes(method, &request, &cancel, &mut take))?;
+            Ok(response)
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(response)) => Ok(response.into()),
@@ -98,7 +110,7 @@ impl Service {
         deadline: Instant,
         mut answered: Answered,
     ) -> Result<Messages, Status> {
-        let late = |_| Err(Status::deadline_exceeded("the call's time is over"));
+        let late = |_| Err(Status::deadline_exceeded(LATE));
         let turn = tokio::time::timeout_at(deadline.into(), self.turn(method));
         let turn = turn.await.unwrap_or_else(late);
         let turn = turn.inspect_err(|status| answered.code = observe::code_name(status.code()))?;
@@ -111,7 +123,11 @@ impl Service {
         let work = move || {
             let (_turn, mut answered, sender) = (turn, answered, sender);
             let _entered = span.enter();
-            let done = store.run_bytes(method, &request, &mut |message| {
+            let left = sender.downgrade();
+            let cancel = Cancel::when(move || {
+                left.upgrade().is_none_or(|sender| sender.is_closed()) || Instant::now() > deadline
+            });
+            let done = store.run_bytes(method, &request, &cancel, &mut |message| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let send = sender.send(Bytes::from(message));
                 // Whoever does not read on keeps a connection and an old state of the database.
@@ -123,6 +139,8 @@ impl Service {
                 }
             });
             let done = done.map_err(|error| match error.message() {
+                _ if sender.is_closed() => Status::cancelled(GONE),
+                _ if Instant::now() > deadline => Status::deadline_exceeded(LATE),
                 GONE => Status::cancelled(GONE),
                 STALLED => Status::deadline_exceeded(STALLED),
                 _ => answer(&error),
@@ -171,6 +189,7 @@ const STREAM_AHEAD_MAX: usize = 4;
 /// How long a stream waits for its caller to take a message.
 const STALL: Duration = Duration::from_secs(30);
 const STALLED: &str = "the stream was not read on in time";
+const LATE: &str = "the call's time is over";
 const GONE: &str = "the caller has gone away";
 
 fn bug(panic: &tokio::task::JoinError) -> Status {
@@ -233,7 +252,7 @@ impl Service {
             (Ok(response), Some(code)) => (response.map(Body::new), *code),
             (Ok(response), None) => undecoded(response.map(Body::new), request_max),
             (Err(_), _) => {
-                let status = Status::deadline_exceeded("the call's time is over");
+                let status = Status::deadline_exceeded(LATE);
                 (status.into_http(), Code::DeadlineExceeded)
             }
         };

@@ -26,7 +26,6 @@ use crate::config::ServeSettings;
 use crate::grpc::{self, Service};
 use crate::observe::Metrics;
 
-/// The service's name in the contract.
 /// How often the database is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long calls in flight may take to end once the server was told to stop.

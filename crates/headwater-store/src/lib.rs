@@ -49,7 +49,7 @@ mod store;
 mod url;
 mod validate;
 
-pub use backend::Access;
+pub use backend::{Access, Cancel};
 pub use error::{ERRORS, Error, ErrorKind, ErrorRow, Result};
 pub use methods::{Call, Emit, Method, StreamCall};
 pub use migrate::SCHEMA_VERSION;

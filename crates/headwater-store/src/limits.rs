@@ -28,7 +28,16 @@ pub const STREAM_MESSAGE_BYTES: usize = 1 << 20;
 pub const BUSY_TIMEOUT_MS: u64 = 10_000;
 
 /// Connections that read at the same time.
-pub const READERS_MAX: usize = 8;
+pub const READERS_MAX: usize = 10;
+
+/// How long one query may take, in seconds. Whoever waits for it that long has asked for too much.
+pub const QUERY_SECONDS_MAX: u64 = 120;
+
+/// Longest value that a database may store or compute, in bytes: a message, as base64.
+pub const VALUE_BYTES_MAX: i32 = (MESSAGE_BYTES_MAX / 2 * 3) as i32;
+
+/// Longest text of a statement that is kept prepared, in bytes.
+pub const STATEMENT_KEPT_BYTES_MAX: usize = 8 << 10;
 
 /// Pages of an SQLite file that each connection keeps, in KiB. What is not kept is read again from
 /// the operating system; a walk through a large store is three times as fast with this much.
@@ -87,3 +96,6 @@ pub const TRACED_NODES_MAX: usize = 1_000_000;
 
 /// Values that one list may be ordered by; a property without the name of its value is three.
 pub const ORDER_KEYS_MAX: usize = 24;
+
+/// Filters in `start_artifacts`, and in `start_executions`, of one trace.
+pub const TRACE_FILTERS_MAX: usize = 16;

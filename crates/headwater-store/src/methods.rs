@@ -15,7 +15,7 @@ use headwater_proto::headwater::v1::{
 use headwater_proto::ml_metadata::*;
 use prost::Message;
 
-use crate::backend::{Access, Value};
+use crate::backend::{Access, Cancel, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
 use crate::ops::listing::{self, Encoded, Listed};
@@ -137,12 +137,20 @@ macro_rules! methods {
                 match self { $(Method::$stream_name => true,)* _ => false }
             }
 
-            pub(crate) fn run(self, store: &Store, request: &[u8], emit: Emit<'_>) -> Result<()> {
+            pub(crate) fn run(
+                self,
+                store: &Store,
+                request: &[u8],
+                cancel: &Cancel,
+                emit: Emit<'_>,
+            ) -> Result<()> {
                 match self {
-                    $(Method::$name => emit(call_bytes::<$request>(store, request)?),)*
-                    $(Method::$own_name => emit(call_bytes::<$own_request>(store, request)?),)*
+                    $(Method::$name => emit(call_bytes::<$request>(store, request, cancel)?),)*
+                    $(Method::$own_name => {
+                        emit(call_bytes::<$own_request>(store, request, cancel)?)
+                    })*
                     $(Method::$stream_name => {
-                        stream_bytes::<$stream_request>(store, request, emit)
+                        stream_bytes::<$stream_request>(store, request, cancel, emit)
                     })*
                 }
             }
@@ -273,14 +281,20 @@ fn decode<R: Message + Default + Validate>(request: &[u8]) -> Result<R> {
     R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))
 }
 
-fn call_bytes<R: Call>(store: &Store, request: &[u8]) -> Result<Vec<u8>> {
-    let response = store.call_encoded(&decode::<R>(request)?)?;
+fn call_bytes<R: Call>(store: &Store, request: &[u8], cancel: &Cancel) -> Result<Vec<u8>> {
+    let response = store.call_encoded(&decode::<R>(request)?, cancel)?;
     check_size("answer", response.len())?;
     Ok(response)
 }
 
-fn stream_bytes<R: StreamCall>(store: &Store, request: &[u8], emit: Emit<'_>) -> Result<()> {
-    store.stream(&decode::<R>(request)?, &mut |response| emit(response.encode_to_vec()))
+fn stream_bytes<R: StreamCall>(
+    store: &Store,
+    request: &[u8],
+    cancel: &Cancel,
+    emit: Emit<'_>,
+) -> Result<()> {
+    let request = decode::<R>(request)?;
+    store.stream(&request, cancel, &mut |response| emit(response.encode_to_vec()))
 }
 
 /// The flags of a request that puts types.

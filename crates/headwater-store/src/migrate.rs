@@ -1,6 +1,6 @@
 //! Bringing a database to the schema that this release works with, or refusing it.
 
-use crate::backend::Access;
+use crate::backend::{Access, Cancel};
 use crate::error::{Error, ErrorKind, Result, data_loss};
 use crate::ops::types;
 use crate::rows;
@@ -55,7 +55,7 @@ enum Found {
 /// Makes the store where there is none, and completes one that MLMD made. Several processes may
 /// do this at once: the first one does it, the others find it done.
 pub(crate) fn prepare(store: &Store, read_only: bool) -> Result<()> {
-    let found = store.transact(Access::Read, None, inspect)?;
+    let found = store.transact(Access::Read, None, &Cancel::default(), inspect)?;
     if read_only && matches!(found, Found::Nothing) {
         let message = "the database holds no metadata store";
         return Err(Error::new(ErrorKind::FailedPrecondition, message)
@@ -64,7 +64,7 @@ pub(crate) fn prepare(store: &Store, read_only: bool) -> Result<()> {
     store.settle()?;
     match found {
         Found::Store { complete } if complete || read_only => Ok(()),
-        _ => store.transact(Access::Write, None, |session| {
+        _ => store.transact(Access::Write, None, &Cancel::default(), |session| {
             if matches!(inspect(session)?, Found::Nothing) {
                 session.script(|dialect| dialect.schema)?;
             }

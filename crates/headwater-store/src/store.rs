@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::RwLock;
 
 use crate::backend::sqlite::Sqlite;
-use crate::backend::{Access, Backend, OnRow, Statement, Tx, Value};
+use crate::backend::{Access, Backend, Cancel, OnRow, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::methods::{Call, Emit, Method, StreamCall};
@@ -64,33 +64,47 @@ impl Store {
     /// Runs a call given as messages.
     pub fn call<R: Call>(&self, request: &R) -> Result<R::Response> {
         request.validate()?;
-        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run(session))
+        let cancel = Cancel::default();
+        self.transact(R::METHOD.access(), Some(R::METHOD), &cancel, |session| request.run(session))
     }
 
     /// Runs a call and encodes the answer, node by node where it is a list.
-    pub(crate) fn call_encoded<R: Call>(&self, request: &R) -> Result<Vec<u8>> {
+    pub(crate) fn call_encoded<R: Call>(&self, request: &R, cancel: &Cancel) -> Result<Vec<u8>> {
         request.validate()?;
-        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run_encoded(session))
+        let run = |session: &mut Session<'_>| request.run_encoded(session);
+        self.transact(R::METHOD.access(), Some(R::METHOD), cancel, run)
     }
 
     /// Runs a call that answers with a stream, given as messages. All of them are of one state of
     /// the store.
-    pub fn stream<R: StreamCall>(&self, request: &R, emit: Emit<'_, R::Response>) -> Result<()> {
+    pub fn stream<R: StreamCall>(
+        &self,
+        request: &R,
+        cancel: &Cancel,
+        emit: Emit<'_, R::Response>,
+    ) -> Result<()> {
         request.validate()?;
-        self.transact(R::METHOD.access(), Some(R::METHOD), |session| request.run(session, emit))
+        let run = |session: &mut Session<'_>| request.run(session, emit);
+        self.transact(R::METHOD.access(), Some(R::METHOD), cancel, run)
     }
 
     /// Runs a call given as encoded messages, as a transport has them, and hands over each message
-    /// of the answer.
-    pub fn run_bytes(&self, method: Method, request: &[u8], emit: Emit<'_>) -> Result<()> {
-        method.run(self, request, emit)
+    /// of the answer. The queries of a read end early once it is cancelled.
+    pub fn run_bytes(
+        &self,
+        method: Method,
+        request: &[u8],
+        cancel: &Cancel,
+        emit: Emit<'_>,
+    ) -> Result<()> {
+        method.run(self, request, cancel, emit)
     }
 
     /// Runs a call given as encoded messages, whose answer is one message. A stream's messages
     /// become one, as fields that repeat do when messages are joined.
     pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
         let mut response = Vec::new();
-        self.run_bytes(method, request, &mut |message| {
+        self.run_bytes(method, request, &Cancel::default(), &mut |message| {
             check_size("answer", response.len() + message.len())?;
             if response.is_empty() {
                 response = message;
@@ -125,10 +139,11 @@ impl Store {
         &self,
         access: Access,
         method: Option<Method>,
+        cancel: &Cancel,
         work: impl FnOnce(&mut Session<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut session = Session {
-            tx: self.backend.begin(access)?,
+            tx: self.backend.begin(access, cancel)?,
             dialect: self.backend.dialect(),
             shared_types: &self.types,
             own_types: None,

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::sql::Dialect;
@@ -17,6 +18,27 @@ pub enum Access {
     Read,
     /// Read and change.
     Write,
+}
+
+/// Whether the caller of a call has gone away, so that its queries need not go on.
+#[derive(Clone, Default)]
+pub struct Cancel(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Cancel {
+    /// Asks `is_cancelled` now and then, on the thread of the call.
+    pub fn when(is_cancelled: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(is_cancelled)))
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|is_cancelled| is_cancelled())
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
+    }
 }
 
 /// A value bound to a statement.
@@ -113,8 +135,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// then nothing in it is touched.
     fn settle(&self) -> Result<()>;
 
-    /// Takes a connection and opens a transaction. A writer waits here for its turn.
-    fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>>;
+    /// Takes a connection and opens a transaction. A writer waits here for its turn; the queries of
+    /// a reader end early once the call is cancelled.
+    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>>;
 
     /// Answers whether the database can be reached now.
     fn ping(&self) -> Result<()>;

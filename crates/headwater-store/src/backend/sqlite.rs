@@ -5,15 +5,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, FairMutex, FairMutexGuard, Mutex};
+use rusqlite::limits::Limit;
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use crate::backend::{Access, Backend, Column, OnRow, Row, Statement, Tx, Value};
+use crate::backend::{Access, Backend, Cancel, Column, OnRow, Row, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss};
-use crate::limits::{BUSY_TIMEOUT_MS, PAGE_CACHE_KIB_MAX, READERS_MAX, STATEMENTS_MAX};
+use crate::limits::{
+    BUSY_TIMEOUT_MS, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX, READERS_MAX, STATEMENT_KEPT_BYTES_MAX,
+    STATEMENTS_MAX, VALUE_BYTES_MAX,
+};
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
 
@@ -97,7 +101,7 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    fn begin(&self, access: Access) -> Result<Box<dyn Tx + '_>> {
+    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>> {
         self.check_files()?;
         if access == Access::Write && self.config.mode == SqliteMode::Read {
             return Err(Error::new(
@@ -118,14 +122,14 @@ impl Backend for Sqlite {
             Access::Read => "BEGIN",
         };
         connection.get().execute_batch(begin).map_err(|e| classify(e, &self.config))?;
-        Ok(Box::new(SqliteTx { backend: self, access, connection }))
+        Ok(Box::new(SqliteTx { backend: self, access, connection, cancel: cancel.clone() }))
     }
 
     fn ping(&self) -> Result<()> {
         if self.config.path.is_none() {
             return Ok(());
         }
-        let mut tx = self.begin(Access::Read)?;
+        let mut tx = self.begin(Access::Read, &Cancel::default())?;
         let probe = Statement {
             name: "ping",
             text: "SELECT count(*) FROM sqlite_schema".into(),
@@ -152,6 +156,28 @@ impl Held<'_> {
     }
 }
 
+impl Held<'_> {
+    /// Ends a query that takes too long, or that nobody waits for; `None` lets it run.
+    fn limit(&mut self, cancel: Option<Cancel>) -> rusqlite::Result<()> {
+        let connection = match self {
+            Held::Writer(connection) => &mut **connection,
+            Held::Reader(connection, _) => {
+                connection.as_mut().expect("a reader is held until it is dropped")
+            }
+        };
+        let began = Instant::now();
+        let is_over = cancel.map(|cancel| {
+            move || {
+                began.elapsed() > Duration::from_secs(QUERY_SECONDS_MAX) || cancel.is_cancelled()
+            }
+        });
+        connection.progress_handler(PROGRESS_OPERATIONS, is_over)
+    }
+}
+
+/// Operations of SQLite's machine between two looks at whether a query is to end: a millisecond.
+const PROGRESS_OPERATIONS: i32 = 100_000;
+
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let connection = self.get();
@@ -168,6 +194,7 @@ struct SqliteTx<'b> {
     backend: &'b Sqlite,
     access: Access,
     connection: Held<'b>,
+    cancel: Cancel,
 }
 
 impl SqliteTx<'_> {
@@ -178,10 +205,19 @@ impl SqliteTx<'_> {
         run: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let config = &self.backend.config;
-        let mut prepared =
-            self.connection.get().prepare_cached(text).map_err(|e| classify(e, config))?;
-        bind(&mut prepared, values).map_err(|e| classify(e, config))?;
-        run(&mut prepared).map_err(|e| match e.sqlite_error().map(|e| e.extended_code) {
+        let connection = self.connection.get();
+        let mut kept;
+        let mut once;
+        // A long statement is one request's own, and would only drive out the others.
+        let prepared: &mut rusqlite::Statement<'_> = if text.len() <= STATEMENT_KEPT_BYTES_MAX {
+            kept = connection.prepare_cached(text).map_err(|e| classify(e, config))?;
+            &mut kept
+        } else {
+            once = connection.prepare(text).map_err(|e| classify(e, config))?;
+            &mut once
+        };
+        bind(prepared, values).map_err(|e| classify(e, config))?;
+        run(prepared).map_err(|e| match e.sqlite_error().map(|e| e.extended_code) {
             // The statement was good, so a value that it computes is not.
             Some(ffi::SQLITE_ERROR) => {
                 Error::new(ErrorKind::OutOfRange, "a value cannot be computed").caused_by(e)
@@ -194,6 +230,11 @@ impl SqliteTx<'_> {
 impl Tx for SqliteTx<'_> {
     fn query(&mut self, statement: &Statement<'_>, on_row: OnRow<'_>) -> Result<()> {
         let mut refused = None;
+        if self.access == Access::Read {
+            let config = &self.backend.config;
+            let cancel = Some(self.cancel.clone());
+            self.connection.limit(cancel).map_err(|e| classify(e, config))?;
+        }
         self.run(&statement.text, &statement.values, |prepared| {
             let mut rows = prepared.raw_query();
             while let Some(row) = rows.next()? {
@@ -452,6 +493,8 @@ fn immutable(path: &Path) -> String {
 fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // No value is larger than a message; what a filter computes must not be, either.
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
     // Negative: in KiB instead of pages.
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB_MAX)?;
@@ -518,9 +561,7 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
         Some((ffi::ErrorCode::DatabaseCorrupt, _)) => (
             ErrorKind::DataLoss,
             format!("{file} is damaged"),
-            Some(
-                "restore it from a backup, or rescue what can be read with `sqlite3 FILE .recover`",
-            ),
+            Some("restore it from a backup, or rescue what is left with `sqlite3 FILE .recover`"),
         ),
         Some((ffi::ErrorCode::NotADatabase, _)) => (
             ErrorKind::FailedPrecondition,
@@ -530,9 +571,7 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
         Some((ffi::ErrorCode::ReadOnly, _)) => (
             ErrorKind::FailedPrecondition,
             format!("{file} cannot be written"),
-            Some(
-                "change the permissions of the file and its folder, or open it with `--read-only`",
-            ),
+            Some("change the permissions of file and folder, or open it with `--read-only`"),
         ),
         Some((ffi::ErrorCode::CannotOpen | ffi::ErrorCode::PermissionDenied, _)) => (
             ErrorKind::Unavailable,
@@ -543,6 +582,11 @@ fn classify(error: rusqlite::Error, config: &SqliteConfig) -> Error {
             ErrorKind::Unavailable,
             format!("{file} cannot be read or written: input/output error"),
             Some("check the disk"),
+        ),
+        Some((ffi::ErrorCode::OperationInterrupted, _)) => (
+            ErrorKind::ResourceExhausted,
+            format!("the query took longer than {QUERY_SECONDS_MAX} s, or its caller has gone"),
+            Some("ask for less: fewer nodes, or a filter that an index can serve"),
         ),
         Some((ffi::ErrorCode::TooBig, _)) => {
             (ErrorKind::InvalidArgument, "a value is too large for the database".into(), None)

@@ -56,7 +56,11 @@ impl Filter {
             for (at, part) in parts.iter().enumerate() {
                 built.sql(if at > 0 { " + " } else { "" });
                 built.sql("(SELECT COUNT(*) FROM (SELECT 1");
-                self.part(&mut built, part)?;
+                // A list of mixed numbers is bound one by one, for each column it is compared with.
+                // What is too large to be looked for is gone through.
+                if self.part(&mut built, part).is_err() {
+                    return Ok(None);
+                }
                 let limit = i64::try_from(FILTER_CANDIDATES_MAX + 1).unwrap_or(i64::MAX);
                 built.sql(" LIMIT ?) AS c)").value(Value::Int(limit));
             }

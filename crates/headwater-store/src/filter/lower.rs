@@ -44,8 +44,17 @@ impl Filter {
         built.sql(" AND ");
         writer.balanced(built, &groups, " AND ", &mut |writer, built, group| {
             writer.group(built, group)
-        })
+        })?;
+        check_size(built)
     }
+}
+
+/// Refuses what has become too large for a database.
+fn check_size(built: &Builder<'_>) -> Result<()> {
+    if built.len() <= FILTER_SQL_BYTES_MAX && built.n_values() <= FILTER_VALUES_MAX {
+        return Ok(());
+    }
+    Err(invalid("the filter is too complex").hint("ask in several calls"))
 }
 
 impl Order {
@@ -246,9 +255,7 @@ impl<'v> Writer<'v> {
 
     /// Writes a value or a condition.
     pub(super) fn expr(&mut self, built: &mut Builder<'v>, expr: &'v Expr) -> Result<()> {
-        if built.len() > FILTER_SQL_BYTES_MAX || built.n_values() > FILTER_VALUES_MAX {
-            return Err(invalid("the filter is too complex").hint("ask in several calls"));
-        }
+        check_size(built)?;
         match expr {
             Expr::Null => _ = built.sql("NULL"),
             Expr::Bool(value) => _ = built.sql(if *value { "TRUE" } else { "FALSE" }),

@@ -7,7 +7,7 @@ use crate::backend::{Column, Row, Statement, Value};
 use crate::error::{Result, invalid};
 use crate::filter::Order;
 use crate::kinds::Node;
-use crate::limits::{PAGE_NODES_MAX, PAGE_SIZE_DEFAULT};
+use crate::limits::{PAGE_BYTES_MAX, PAGE_NODES_MAX, PAGE_SIZE_DEFAULT};
 use crate::ops::listing::{Listed, Sink, fill, list_page};
 use crate::ops::page::{Page, malformed_token, other_order, read_token, write_token};
 use crate::ops::selection::{Selection, computed};
@@ -86,13 +86,20 @@ impl KeyPage<'_> {
         let statement = self.statement::<N>(selection, session.dialect())?;
         let mut heads: Vec<N> = Vec::new();
         let mut keys = Vec::new();
+        let mut bytes = 0;
+        let mut n_rows = 0;
         let found = session.query_built(&statement, &mut |row| {
-            heads.push(rows::node(row)?);
-            keys.push(self.keys(row)?);
+            n_rows += 1;
+            if bytes <= PAGE_BYTES_MAX {
+                let node: N = rows::node(row)?;
+                bytes += node.encoded_len();
+                heads.push(node);
+                keys.push(self.keys(row)?);
+            }
             Ok(())
         });
         computed(found)?;
-        let mut more = heads.len() > self.size;
+        let mut more = n_rows > self.size.min(heads.len());
         heads.truncate(self.size);
         let mut last = None;
         let all = fill(session, heads, &mut listed.nodes, &mut 0, |at, node: &N| {

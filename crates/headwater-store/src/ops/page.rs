@@ -105,7 +105,7 @@ impl Page {
 
     /// Whether an index has the nodes of the scope in the order of the page.
     pub(crate) fn is_in_index_order(&self, selection: &Selection) -> bool {
-        if selection.among.is_some() {
+        if selection.has_lists() {
             return false;
         }
         match selection.scope {

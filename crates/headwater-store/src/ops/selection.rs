@@ -128,6 +128,11 @@ impl Selection {
         if self.filter.is_some() { computed(result) } else { result }
     }
 
+    /// Whether each statement has long lists of ids to go through first.
+    pub(crate) fn has_lists(&self) -> bool {
+        self.among.is_some() || !self.traced.is_empty()
+    }
+
     /// Whether nothing has to be read to know that no node matches.
     pub(crate) fn is_known_empty(&self) -> bool {
         self.among.as_ref().is_some_and(Vec::is_empty)

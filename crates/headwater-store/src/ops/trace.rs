@@ -1,6 +1,6 @@
 //! Whole lineage: the nodes that a trace finds, nearest first, in as many messages as it takes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use headwater_proto::headwater::v1::{
     Direction, PageToken, TraceLineageRequest, TraceLineageResponse, TracedCount, TracedNode,
@@ -13,7 +13,7 @@ use prost::Message as _;
 use crate::error::{Error, ErrorKind, Result, invalid, not_found};
 use crate::filter::{Filter, Language};
 use crate::kinds::Node;
-use crate::limits::{READ_CHUNK, STREAM_MESSAGE_BYTES, TRACED_NODES_MAX};
+use crate::limits::{READ_CHUNK, STREAM_MESSAGE_BYTES, TRACE_FILTERS_MAX, TRACED_NODES_MAX};
 use crate::methods::Emit;
 use crate::ops::lineage::{Side, hop};
 use crate::ops::page::{malformed_token, read_token, write_token};
@@ -264,13 +264,19 @@ fn optional<N: Node>(
 }
 
 fn starts<N: Node>(session: &mut Session<'_>, field: &str, filters: &[String]) -> Result<Vec<i64>> {
-    let mut ids = Vec::new();
+    if filters.len() > TRACE_FILTERS_MAX {
+        let message = format!("{field} has {} filters", filters.len());
+        return Err(invalid(message).hint(format!(
+            "{TRACE_FILTERS_MAX} at most; join them with OR, as in `id IN (1, 2)`"
+        )));
+    }
+    let mut ids = BTreeSet::new();
     for (at, filter) in filters.iter().enumerate() {
         let found = Selection::parse::<N>(session, filter)
             .and_then(|found| found.ids::<N>(session, Some(TRACED_NODES_MAX)));
         ids.extend(found.map_err(|error| error.of_field(&format!("{field}[{at}]")))?);
     }
-    Ok(nodes::distinct(ids))
+    Ok(ids.into_iter().collect())
 }
 
 fn matching<N: Node>(

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
-use crate::backend::{Access, Backend, Column, Statement, Value};
+use crate::backend::{Access, Backend, Cancel, Column, Statement, Value};
 use crate::kinds::Node;
 use crate::ops::page::Page;
 use crate::ops::selection::{Scope, Selection};
@@ -96,7 +96,7 @@ pub(crate) fn plan(backend: &dyn Backend, sql: &str) -> Vec<String> {
         values: vec![Value::Null; sql.matches('?').count()],
     };
     let mut steps = Vec::new();
-    let mut tx = backend.begin(Access::Read).expect("a transaction");
+    let mut tx = backend.begin(Access::Read, &Cancel::default()).expect("a transaction");
     tx.query(&explain, &mut |row| {
         if let Column::Text(step) = row.column(3)? {
             steps.push(step.to_owned());

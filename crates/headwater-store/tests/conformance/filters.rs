@@ -220,6 +220,15 @@ fn a_filter_that_is_too_long_or_too_deep_is_refused(fresh: &Fresh) {
         let error = fresh.refused(InvalidArgument, request());
         assert!(error.to_string().len() < 4_000, "{shown}");
     }
+    // What is bound is limited, too, and what is computed.
+    for filter in [
+        format!("properties.a IN (1.5{})", ", 1".repeat(31_000)),
+        format!("{}name{} = 'x'", "REPLACE(".repeat(9), ", '', 'xxxxxxxxxx')".repeat(9)),
+    ] {
+        let error = fresh.store.call(&own(&filter, ""));
+        assert!(error.is_ok() || error.is_err_and(|e| e.kind() == InvalidArgument));
+    }
+    fresh.call(own(&format!("properties.a IN (1.5{})", ", 1".repeat(20_000)), ""));
     for (before, behind) in [("(", ")"), ("NOT NOT ", ""), ("", " + 0")] {
         let n = 90 / (1 + before.matches("NOT").count());
         assert_eq!(find(fresh, &deep(before, behind, n)).len(), 1, "{before}");

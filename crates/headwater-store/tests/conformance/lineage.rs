@@ -1,10 +1,11 @@
 //! Lineage: as a breadth-first search by hand finds it, on random graphs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use headwater_proto::headwater::v1::{
-    Direction as OwnDirection, ListArtifactsRequest, TraceLineageRequest, TraceLineageResponse,
-    traced_node,
+    Direction as OwnDirection, ListArtifactsRequest, ListContextsRequest, TraceLineageRequest,
+    TraceLineageResponse, traced_node,
 };
 use headwater_proto::ml_metadata::lineage_subgraph_query_options::{
     Direction, EndingNodes, StartingNodes, StartingNodesOneOf,
@@ -15,7 +16,8 @@ use headwater_proto::ml_metadata::{
     PutEventsRequest, event,
 };
 use headwater_proto::ml_metadata::{Association, Attribution};
-use headwater_store::ErrorKind::{InvalidArgument, NotFound, Unimplemented};
+use headwater_store::ErrorKind::{InvalidArgument, NotFound, ResourceExhausted, Unimplemented};
+use headwater_store::{Cancel, Method};
 use prost::Message as _;
 
 use super::{Fresh, Random, artifact, behaviours, context, execution};
@@ -32,6 +34,7 @@ behaviours! {
     a_trace_counts_by_distance_and_type
     the_way_is_told_even_if_no_node_is_kept
     large_nodes_come_in_messages_that_clients_take
+    a_query_that_nobody_waits_for_ends
     what_is_wrong_with_a_trace_is_said
 }
 
@@ -340,7 +343,7 @@ fn trace(fresh: &Fresh, request: &TraceLineageRequest) -> Vec<TraceLineageRespon
     let mut messages = Vec::new();
     fresh
         .store
-        .stream(request, &mut |message| {
+        .stream(request, &Cancel::default(), &mut |message| {
             messages.push(message);
             Ok(())
         })
@@ -474,7 +477,11 @@ fn a_trace_counts_by_distance_and_type(fresh: &Fresh) {
 fn what_is_wrong_with_a_trace_is_said(fresh: &Fresh) {
     fresh.artifacts([artifact(fresh.artifact_type("A"))]);
     let refused = |request: TraceLineageRequest| {
-        fresh.store.stream(&request, &mut |_| Ok(())).expect_err("a refusal").kind()
+        fresh
+            .store
+            .stream(&request, &Cancel::default(), &mut |_| Ok(()))
+            .expect_err("a refusal")
+            .kind()
     };
     let good = TraceLineageRequest {
         start_artifacts: vec!["id = 1".into()],
@@ -524,7 +531,8 @@ fn the_way_is_told_even_if_no_node_is_kept(fresh: &Fresh) {
     let list = ListArtifactsRequest { order_by: "uri".into(), page_size: 1, ..Default::default() };
     let page_token = fresh.call(list).next_page_token.expect("there are more");
     let request = TraceLineageRequest { page_token, ..whole };
-    let error = fresh.store.stream(&request, &mut |_| Ok(())).expect_err("a refusal");
+    let error =
+        fresh.store.stream(&request, &Cancel::default(), &mut |_| Ok(())).expect_err("a refusal");
     assert_eq!(error.kind(), InvalidArgument);
 }
 
@@ -538,4 +546,30 @@ fn large_nodes_come_in_messages_that_clients_take(fresh: &Fresh) {
     let messages = trace(fresh, &request);
     assert_eq!(told(&messages).0.len(), 40);
     assert!(messages.iter().all(|message| message.encoded_len() < 1_100_000));
+}
+
+fn a_query_that_nobody_waits_for_ends(fresh: &Fresh) {
+    // 2,000 artifacts times themselves, times themselves: hours, if it were to end.
+    let artifacts = vec![artifact(fresh.artifact_type("A")); 2_000];
+    let ids = fresh.call(PutArtifactsRequest { artifacts, ..Default::default() }).artifact_ids;
+    let contexts = fresh.contexts([context(fresh.context_type("C"), "c")]);
+    let link = |id| Attribution {
+        artifact_id: Some(id),
+        context_id: Some(contexts[0]),
+        ..Attribution::default()
+    };
+    let attributions = ids.into_iter().map(link).collect();
+    fresh.call(PutAttributionsAndAssociationsRequest { attributions, ..Default::default() });
+    let filter = "artifacts_a.id + artifacts_b.id + artifacts_c.id = 0";
+    let request =
+        ListContextsRequest { filter: filter.into(), ..Default::default() }.encode_to_vec();
+    let asked = AtomicU32::new(0);
+    let cancel = Cancel::when(move || asked.fetch_add(1, Ordering::Relaxed) > 2);
+    let error = fresh
+        .store
+        .run_bytes(Method::ListContexts, &request, &cancel, &mut |_| Ok(()))
+        .expect_err("an early end");
+    assert_eq!(error.kind(), ResourceExhausted, "{error}");
+    // The connection goes on.
+    fresh.call(ListContextsRequest::default());
 }
