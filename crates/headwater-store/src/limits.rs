@@ -63,6 +63,10 @@ pub const FILTER_BYTES_MAX: usize = 64 << 10;
 /// Deepest nesting of a filter's parentheses and operators.
 pub const FILTER_DEPTH_MAX: usize = 100;
 
+/// Conditions with `AND` between them that one filter may have. What SQLite does to plan a
+/// statement grows with their square.
+pub const FILTER_CONDITIONS_MAX: usize = 1000;
+
 /// Properties and neighbours that one filter may mention.
 pub const FILTER_NEIGHBOURS_MAX: usize = 60;
 

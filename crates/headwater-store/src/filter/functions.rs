@@ -16,6 +16,14 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// How many arguments it takes at least.
+    pub(crate) fn least(&self) -> usize {
+        match self.arguments {
+            Arguments::Fixed(types, optional) => types.len() - optional,
+            Arguments::Alike { after, least, .. } => after.len() + least,
+        }
+    }
+
     /// Whether it may have a value where an argument has none.
     pub(crate) fn takes_null(&self) -> bool {
         matches!(self.name, "COALESCE" | "IFNULL" | "NULLIF" | "IF")
@@ -124,11 +132,10 @@ pub(crate) fn resolve(
     arguments: &[Ast],
     span: &Span,
 ) -> Result<(Expr, Type), FilterError> {
-    let (fixed, least, most) = match function.arguments {
-        Arguments::Fixed(types, optional) => (types, types.len() - optional, types.len()),
-        Arguments::Alike { after, least, most, .. } => {
-            (after, after.len() + least, after.len() + most)
-        }
+    let least = function.least();
+    let (fixed, most) = match function.arguments {
+        Arguments::Fixed(types, _) => (types, types.len()),
+        Arguments::Alike { after, most, .. } => (after, after.len() + most),
     };
     if !(least..=most).contains(&arguments.len()) {
         let message = format!("`{}` does not take {} values", function.name, arguments.len());

@@ -4,12 +4,14 @@
 //! however many of them match, and a page can end early. Conditions that share no neighbour are
 //! looked for apart, so that nothing is multiplied.
 
-use super::functions::Sql;
+use super::functions::{Function, Sql};
 use super::resolve::{Alias, Column, Expr, Type};
 use super::{Filter, Language, Order};
 use crate::backend::Value;
 use crate::error::{Result, invalid};
-use crate::limits::{FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX, FILTER_VALUES_MAX};
+use crate::limits::{
+    FILTER_NEIGHBOURS_MAX, FILTER_SQL_BYTES_MAX, FILTER_TABLES_MAX, FILTER_VALUES_MAX,
+};
 use crate::sql::build::Builder;
 
 /// A set of neighbours, by bit.
@@ -61,12 +63,17 @@ impl Order {
     /// Appends the values as columns `k0`, `k1` and so on.
     pub(crate) fn write<'v>(&'v self, built: &mut Builder<'v>) -> Result<()> {
         let mut writer = Writer { filter: &self.named, traced: &[], each_apart: true };
+        let n_apart: usize = self.keys.iter().map(|key| n_columns_apart(&key.value)).sum();
+        if n_apart > FILTER_NEIGHBOURS_MAX {
+            let message = format!("the order mentions properties {n_apart} times");
+            return Err(invalid(message).hint(format!("{FILTER_NEIGHBOURS_MAX} times at most")));
+        }
         for (at, key) in self.keys.iter().enumerate() {
             built.sql(", ");
             writer.expr(built, &key.value)?;
             built.numbered(" AS k#", at);
         }
-        Ok(())
+        check_size(built)
     }
 }
 
@@ -108,6 +115,12 @@ fn alias_of(expr: &Expr) -> Aliases {
         Expr::Column(Column { alias: Some(alias), .. }) | Expr::Property(alias) => 1 << alias,
         _ => 0,
     }
+}
+
+/// How often a part mentions neighbours.
+fn n_columns_apart(expr: &Expr) -> usize {
+    let own = usize::from(alias_of(expr) != 0);
+    expr.parts().into_iter().map(n_columns_apart).fold(own, |all, of| all + of)
 }
 
 /// The neighbours that a part mentions.
@@ -312,7 +325,7 @@ impl<'v> Writer<'v> {
                 self.case(built, operand.as_deref(), arms, otherwise.as_deref())?;
             }
             Expr::Cast(of, from, to) => self.text(built, cast(*from, *to), &[of])?,
-            Expr::Call(function, arguments) => self.call(built, &function.sql, arguments)?,
+            Expr::Call(function, arguments) => self.call(built, function, arguments)?,
             Expr::Traced(at) => {
                 let ids = self.traced.get(*at).map_or(&[][..], |ids| ids);
                 built.sql("(n.id IN ").list(ids.into()).sql(")");
@@ -423,16 +436,14 @@ impl<'v> Writer<'v> {
     fn call(
         &mut self,
         built: &mut Builder<'v>,
-        sql: &'static Sql,
+        function: &'static Function,
         arguments: &'v [Expr],
     ) -> Result<()> {
-        match sql {
+        match &function.sql {
             Sql::Text(texts) => {
                 let parts: Vec<&Expr> = arguments.iter().collect();
-                // The longest text has all arguments that the function takes.
-                let most = texts.last().map_or(0, |text| text.matches('$').count());
-                let left_out = most.saturating_sub(parts.len()).min(texts.len() - 1);
-                self.text(built, texts[texts.len() - 1 - left_out], &parts)
+                let text = texts.get(parts.len().saturating_sub(function.least()));
+                self.text(built, text.or(texts.last()).unwrap_or(&"NULL"), &parts)
             }
             Sql::Joined(before, between, behind) => {
                 built.sql(before);

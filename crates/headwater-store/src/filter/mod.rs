@@ -21,7 +21,10 @@ mod resolve;
 use std::ops::Range;
 
 use crate::error::{Error, invalid};
-use crate::limits::{FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX, FILTER_TRACES_MAX, ORDER_KEYS_MAX};
+use crate::limits::{
+    FILTER_CONDITIONS_MAX, FILTER_NEIGHBOURS_MAX, FILTER_SHOWN_MAX, FILTER_TRACES_MAX,
+    ORDER_KEYS_MAX,
+};
 use names::NodeNames;
 use parse::Ast;
 use resolve::{Alias, Expr, Resolver};
@@ -108,6 +111,12 @@ impl Filter {
             let message = format!("it mentions {} properties and neighbours", aliases.len());
             return Err(FilterError::new(ast.span.clone(), message)
                 .accepts(format!("at most {FILTER_NEIGHBOURS_MAX}")));
+        }
+        let n_conditions = lower::conjuncts(&condition).len();
+        if n_conditions > FILTER_CONDITIONS_MAX {
+            let message = format!("it has {n_conditions} conditions that must all hold");
+            return Err(FilterError::new(ast.span.clone(), message)
+                .accepts(format!("at most {FILTER_CONDITIONS_MAX}, or `IN` with a list")));
         }
         let filter = Self { node, language, condition, aliases, traces };
         if filter.n_traces() > FILTER_TRACES_MAX {
@@ -215,13 +224,14 @@ impl FilterError {
         let shown = shown.replace(char::is_control, " ");
         let carets = "^".repeat(marked.min(FILTER_SHOWN_MAX - (before - from)).max(1));
         let indent = " ".repeat(before - from);
-        let message =
-            format!("the {what} is not valid: {}\n  {shown}\n  {indent}{carets}", self.message);
+        let plain = |text: &str| text.replace(|c: char| c.is_control(), "\u{fffd}");
+        let message = plain(&self.message);
+        let message = format!("the {what} is not valid: {message}\n  {shown}\n  {indent}{carets}");
         let error = invalid(message);
         if self.accepts.is_empty() {
             error
         } else {
-            error.hint(format!("accepted: {}", self.accepts))
+            error.hint(format!("accepted: {}", plain(&self.accepts)))
         }
     }
 }

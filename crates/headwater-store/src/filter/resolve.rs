@@ -597,6 +597,7 @@ fn fold(literal: &Expr, to: Type) -> Option<Expr> {
         (Expr::Double(value), Type::Text) => Some(Expr::Text(value.to_string())),
         (Expr::Text(text), Type::Int) => {
             let digits = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+            let digits = digits.filter(|digits| !digits.starts_with(['+', '-']));
             let value = match digits {
                 Some(digits) => i64::from_str_radix(digits, 16),
                 None => text.parse(),

@@ -33,24 +33,20 @@ pub(crate) fn list<N: Node, S: Sink<N>>(
         "" => None,
         text => Some(Order::parse(text, N::KIND.noun)?),
     };
-    let by_attribute = match &order {
-        None => Some(("id", true)),
-        Some(order) => order.attribute(),
-    };
+    let by_attribute = order.as_ref().map_or(Some(("id", true)), Order::attribute);
     let page = by_attribute.and_then(|(name, ascending)| Page::first(size, name, ascending));
-    match (page, order) {
-        (Some(page), _) => {
-            let page = page.following(page_token)?;
+    match (page, &order) {
+        (None, Some(order)) => {
+            let after = read_place(page_token, order_by, order)?;
+            let selection = Selection::parse::<N>(session, filter)?;
+            let page = KeyPage { order, order_by, size: size.min(PAGE_NODES_MAX), after };
+            page.list(session, &selection)
+        }
+        (page, _) => {
+            let page = page.unwrap_or_else(Page::everything).following(page_token)?;
             let selection = Selection::parse::<N>(session, filter)?;
             list_page(session, page, &selection)
         }
-        (None, Some(order)) => {
-            let after = read_place(page_token, order_by, &order)?;
-            let selection = Selection::parse::<N>(session, filter)?;
-            let page = KeyPage { order: &order, order_by, size: size.min(PAGE_NODES_MAX), after };
-            page.list(session, &selection)
-        }
-        (None, None) => Ok(Listed { nodes: S::default(), next_page_token: None }),
     }
 }
 

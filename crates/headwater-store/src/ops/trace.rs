@@ -40,10 +40,17 @@ pub(crate) fn trace(
             return Err(invalid(message));
         }
     };
+    let keep = (
+        optional::<Artifact>(session, "keep_artifacts", &request.keep_artifacts)?,
+        optional::<Execution>(session, "keep_executions", &request.keep_executions)?,
+    );
     let found = Search::run(session, request)?;
-    let kept = found.kept(session, request)?;
-    let counts = counts(session, &kept)?;
-    emit(TraceLineageResponse { counts, ..TraceLineageResponse::default() })?;
+    let kept = found.kept(session, keep)?;
+    let mut parts = Parts { emit, part: TraceLineageResponse::default(), bytes: 0 };
+    for count in counts(session, &kept)? {
+        parts.add(count.encoded_len(), |part| part.counts.push(count))?;
+    }
+    parts.flush()?;
     if request.counts_only {
         return Ok(());
     }
@@ -51,7 +58,6 @@ pub(crate) fn trace(
     let end = kept.len().min(begin.saturating_add(nodes_max));
     let before = begin.checked_sub(1).map(|last| kept[last]);
     let mut events = found.events_after(before);
-    let mut parts = Parts { emit, part: TraceLineageResponse::default(), bytes: 0 };
     for chunk in kept[begin..end].chunks(READ_CHUNK) {
         for node in complete(session, chunk)? {
             parts.add(node.encoded_len(), |part| part.nodes.push(node))?;
@@ -169,6 +175,7 @@ impl Search {
         for side in [Side::Artifacts, Side::Executions] {
             search.hops[side as usize].extend(frontier[side as usize].iter().map(|id| (*id, 0)));
         }
+        search.check_budget()?;
         let mut seen = HashSet::new();
         for hops in 1..=hops_max {
             for side in [Side::Artifacts, Side::Executions] {
@@ -209,21 +216,18 @@ impl Search {
     }
 
     /// The nodes of the answer in its order.
-    fn kept(&self, session: &mut Session<'_>, request: &TraceLineageRequest) -> Result<Vec<Place>> {
+    fn kept(
+        &self,
+        session: &mut Session<'_>,
+        (artifacts, executions): (Option<Selection>, Option<Selection>),
+    ) -> Result<Vec<Place>> {
         let mut kept = Vec::new();
         for side in [Side::Artifacts, Side::Executions] {
             let hops = &self.hops[side as usize];
             let ids = nodes::distinct(hops.keys().copied().collect());
             let ids = match side {
-                Side::Artifacts => {
-                    matching::<Artifact>(session, "keep_artifacts", &request.keep_artifacts, ids)?
-                }
-                Side::Executions => matching::<Execution>(
-                    session,
-                    "keep_executions",
-                    &request.keep_executions,
-                    ids,
-                )?,
+                Side::Artifacts => matching::<Artifact>(session, artifacts.as_ref(), ids)?,
+                Side::Executions => matching::<Execution>(session, executions.as_ref(), ids)?,
             };
             kept.extend(ids.into_iter().map(|id| (hops[&id], side, id)));
         }
@@ -273,7 +277,7 @@ fn starts<N: Node>(session: &mut Session<'_>, field: &str, filters: &[String]) -
     let mut ids = BTreeSet::new();
     for (at, filter) in filters.iter().enumerate() {
         let found = Selection::parse::<N>(session, filter)
-            .and_then(|found| found.ids::<N>(session, Some(TRACED_NODES_MAX)));
+            .and_then(|found| found.ids::<N>(session, Some(TRACED_NODES_MAX + 1)));
         ids.extend(found.map_err(|error| error.of_field(&format!("{field}[{at}]")))?);
     }
     Ok(ids.into_iter().collect())
@@ -281,13 +285,12 @@ fn starts<N: Node>(session: &mut Session<'_>, field: &str, filters: &[String]) -
 
 fn matching<N: Node>(
     session: &mut Session<'_>,
-    field: &str,
-    filter: &str,
+    keep: Option<&Selection>,
     ids: Vec<i64>,
 ) -> Result<Vec<i64>> {
     // Without a filter, too: an event may name a node that does not exist.
-    let selection = optional::<N>(session, field, filter)?.unwrap_or_else(|| Scope::All.into());
-    selection.only(ids).ids::<N>(session, None)
+    let all = Selection::from(Scope::All);
+    keep.unwrap_or(&all).only(ids).ids::<N>(session, None)
 }
 
 /// The nodes at which the trace does not stop.

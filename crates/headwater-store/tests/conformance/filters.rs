@@ -264,8 +264,12 @@ fn many_conditions_are_no_deep_condition(fresh: &Fresh) {
     fresh.artifacts([named_artifact(fresh.artifact_type("A"), "a")]);
     let conditions: Vec<String> = (0..4_000).map(|n| format!("id = {n}")).collect();
     assert_both(fresh, &conditions.join(" OR "), &["a"]);
-    let conditions: Vec<String> = (2..4_000).map(|n| format!("id != {n}")).collect();
+    let conditions: Vec<String> = (2..1_002).map(|n| format!("id != {n}")).collect();
     assert_both(fresh, &conditions.join(" AND "), &["a"]);
+    let more = format!("id != 0 AND {}", conditions.join(" AND "));
+    fresh.refused(InvalidArgument, own(&more, ""));
+    let many: Vec<String> = (0..61).map(|n| format!("properties.p{n}.int_value")).collect();
+    fresh.refused(InvalidArgument, own("", &format!("COALESCE({})", many.join(", "))));
 }
 
 fn few_and_many_matches_are_found_alike(fresh: &Fresh) {
