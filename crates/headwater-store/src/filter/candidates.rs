@@ -101,17 +101,20 @@ impl Filter {
                 continue;
             };
             if let [only] = &mut parts[..] {
-                let same = |other: &&Expr| indexed(other) == Some(only.target);
-                only.conditions = all.iter().copied().filter(same).collect();
                 let is_known =
                     |Way(known): &Way<'_>| known.len() == 1 && known[0].target == only.target;
-                if only.conditions.is_empty() || ways.iter().any(is_known) {
+                if ways.iter().any(is_known) {
                     continue;
                 }
+                // What goes by the same index narrows it down.
+                let same = |other: &&Expr| indexed(other) == Some(only.target);
+                only.conditions = all.iter().copied().filter(same).collect();
             }
             ways.push(Way(parts));
+            if ways.len() == WAYS_MAX {
+                break;
+            }
         }
-        ways.truncate(WAYS_MAX);
         ways
     }
 
