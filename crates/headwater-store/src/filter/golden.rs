@@ -4,8 +4,6 @@
 //! `UPDATE=1 cargo test` rewrites the file.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
@@ -14,7 +12,7 @@ use crate::backend::Statement;
 use crate::kinds::Node;
 use crate::sql::Dialect;
 use crate::sql::build::Builder;
-use crate::sql::golden::plan;
+use crate::sql::golden::{compare, plan};
 use crate::store::Store;
 use crate::url::StoreUrl;
 
@@ -205,15 +203,7 @@ fn every_filter_becomes_what_was_reviewed() {
     for (noun, language, filter) in cases() {
         render(&store, &mut text, noun, language, filter);
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/filters.txt");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &text).expect("the golden file is written");
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    for (now, before) in text.lines().zip(golden.lines()) {
-        assert_eq!(now, before, "run UPDATE=1 cargo test and review the difference");
-    }
-    assert_eq!(text.lines().count(), golden.lines().count(), "run UPDATE=1 cargo test");
+    compare("filters.txt", &text);
 }
 
 #[test]

@@ -28,14 +28,14 @@ pub(crate) struct Selection {
     pub(crate) scope: Scope,
     filter: Option<Arc<Filter>>,
     /// What each trace of the filter finds.
-    traced: Vec<Vec<i64>>,
+    traced: Arc<[Vec<i64>]>,
     /// Ids among which all matches are, where they are few.
     pub(crate) among: Option<Vec<i64>>,
 }
 
 impl From<Scope> for Selection {
     fn from(scope: Scope) -> Self {
-        Self { scope, filter: None, traced: Vec::new(), among: None }
+        Self { scope, filter: None, traced: Arc::default(), among: None }
     }
 }
 
@@ -73,12 +73,13 @@ impl Selection {
         for trace in &filter.traces {
             traced.push(lineage::reached::<N>(session, trace)?);
         }
-        Ok(Self { scope, filter: Some(Arc::new(filter)), traced, among: None })
+        Ok(Self { scope, filter: Some(Arc::new(filter)), traced: traced.into(), among: None })
     }
 
     /// Those of these ids.
     pub(crate) fn only(&self, ids: Vec<i64>) -> Self {
-        Self { among: Some(ids), ..self.clone() }
+        let (filter, traced) = (self.filter.clone(), Arc::clone(&self.traced));
+        Self { scope: self.scope, filter, traced, among: Some(ids) }
     }
 
     /// Appends the condition.

@@ -122,9 +122,14 @@ fn every_statement_is_as_it_was_reviewed() {
         }
         text.push('\n');
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sql.txt");
+    compare("sql.txt", &text);
+}
+
+/// Compares a text with a golden file, line by line, or rewrites the file.
+pub(crate) fn compare(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &text).expect("the golden file is written");
+        fs::write(&path, text).expect("the golden file is written");
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
     for (now, before) in text.lines().zip(golden.lines()) {
