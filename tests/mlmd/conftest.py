@@ -1,24 +1,93 @@
-"""Fixtures: a fresh server per test, one shared by a module, and stores of the released wheel."""
+"""Fixtures: a fresh server per test, one shared by a module, and stores of the released wheel.
 
+`backends` marks the tests that run on other databases than SQLite, too.
+"""
+
+import collections
+import contextlib
 import itertools
+import os
 
 import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+import stores
 from headwater_process import Server
 
 
+def pytest_generate_tests(metafunc):
+    mark = metafunc.definition.get_closest_marker("backends")
+    if mark and "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", mark.args, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if backend := getattr(item, "callspec", None) and item.callspec.params.get("backend"):
+            item.user_properties.append(("backend", backend))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how much ran on each backend, and aloud what was left out."""
+    counts = collections.defaultdict(collections.Counter)
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            told = dict(report.user_properties)
+            if backend := told.get("backend"):
+                counts[backend][outcome] += 1
+                counts[backend]["operations compared"] += told.get("operations", 0)
+    for backend, found in counts.items():
+        words = ", ".join(f"{count} {what}" for what, count in found.items() if count)
+        terminalreporter.write_line(f"{backend}: {words}")
+        if reason := stores.objection(backend):
+            terminalreporter.write_line(f"SKIPPED: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(scope="module")
+def backend(request):
+    """The database that a test stores in: SQLite, unless it is marked for others."""
+    name = getattr(request, "param", "sqlite")
+    if reason := stores.objection(name):
+        if "HEADWATER_TEST_REQUIRED" in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return name
+
+
+@pytest.fixture(scope="module")
+def emptied_place(backend, tmp_path_factory):
+    """One place for the tests of a module in turn, because making a database takes time."""
+    with stores.new_place(backend, tmp_path_factory.mktemp("emptied")) as place:
+        yield place
+
+
 @pytest.fixture
-def serve(tmp_path):
-    """Starts servers on demand, by default on one file of the test; stops what is left running."""
+def new_place(emptied_place, tmp_path):
+    """Gives empty places for a store. On a server it is always the same one, emptied."""
+    numbers = itertools.count(1)
+
+    def make():
+        if isinstance(emptied_place, stores.File):
+            return stores.File(tmp_path / f"store-{next(numbers)}.db")
+        emptied_place.empty()
+        return emptied_place
+
+    return make
+
+
+@pytest.fixture
+def serve(new_place, tmp_path):
+    """Starts servers on demand, by default on an empty store; stops what is left running."""
     started, numbers = [], itertools.count(1)
 
     def start(path=None, *flags, store=None, **options):
-        path = path or tmp_path / "store.db"
+        place = None
+        if store is None:
+            place = stores.File(path) if path else new_place()
         log = tmp_path / f"server-{next(numbers)}.log"
-        server = Server(store or f"sqlite:{path}", log, *flags, **options)
-        server.path = path
+        server = Server(store or place.url, log, *flags, **options)
+        server.place, server.path = place, place and place.path
         started.append(server)
         return server
 
@@ -30,19 +99,26 @@ def serve(tmp_path):
 
 @pytest.fixture
 def server(serve):
-    """A server of its own for the test, on an empty file."""
+    """A server of its own for the test, on an empty store."""
     return serve()
 
 
+@contextlib.contextmanager
+def serving(backend, folder):
+    """A server on a store of its own."""
+    with stores.new_place(backend, folder) as place:
+        server = Server(place.url, folder / "server.log")
+        server.place, server.path = place, place.path
+        yield server
+        server.stop()
+        assert "panicked" not in server.words()
+
+
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory):
+def shared_server(backend, tmp_path_factory):
     """One server for all tests of a module; they must not mind what the others wrote."""
-    folder = tmp_path_factory.mktemp("shared")
-    server = Server(f"sqlite:{folder / 'store.db'}", folder / "server.log")
-    server.path = folder / "store.db"
-    yield server
-    server.stop()
-    assert "panicked" not in server.words()
+    with serving(backend, tmp_path_factory.mktemp("shared")) as server:
+        yield server
 
 
 def wheel_config(path):

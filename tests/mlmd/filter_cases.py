@@ -5,6 +5,9 @@ wheel is asked. Most are lines of text in `filters/`; those of `ODD` hold what a
 
 `MENDED` holds those that they answer differently, with both answers and the reason. An answer is
 a status code, or the ids that are found, or `none` or `all`.
+
+`ON_SERVERS` holds what Headwater answers on a database server to filters of both kinds, where it
+is not what it answers on SQLite.
 """
 
 import pathlib
@@ -59,17 +62,27 @@ ALIKE = [
 ]
 
 
-def mended():
-    """The blocks of `mended.txt`: a reason, and below it pairs of lines, filter and answers."""
-    for block in (FOLDER / "mended.txt").read_text(encoding="utf-8").split("\n\n"):
+def blocks(kind):
+    """The blocks of a file: a reason, and below it pairs of lines, a filter and its answers."""
+    for block in (FOLDER / f"{kind}.txt").read_text(encoding="utf-8").split("\n\n"):
         reason, *rest = block.strip("\n").split("\n")
         for asked, answers in zip(rest[::2], rest[1::2], strict=True):
-            kind, filter_query = asked.split(": ", 1)
-            theirs, ours = answers.strip().split(" -> ")
-            yield kind, filter_query, theirs, ours, reason.removeprefix("## ")
+            yield *asked.split(": ", 1), answers.strip(), reason.removeprefix("## ")
+
+
+def mended():
+    for kind, filter_query, answers, reason in blocks("mended"):
+        yield kind, filter_query, *answers.split(" -> "), reason
+
+
+def on_servers():
+    for backends, filter_query, answer, _ in blocks("on_servers"):
+        for backend in backends.split():
+            yield (backend, "artifact", filter_query), answer
 
 
 MENDED = [
     *mended(),
     ("artifact", "NOT " * 50 + "id = 1", "INTERNAL", "1", "the stack of SQLite's parser is small"),
 ]
+ON_SERVERS = dict(on_servers())

@@ -1,11 +1,8 @@
 """A small graph with a bit of everything, always the same, to try filters on.
 
 It is written through the Python client, so that the wheel in process and a server get the same
-nodes with the same ids. Times differ between stores; `set_times` overwrites them in the file.
+nodes with the same ids. Times differ between stores; `set_times` overwrites them past the store.
 """
-
-import contextlib
-import sqlite3
 
 from google.protobuf import any_pb2
 from ml_metadata.proto import metadata_store_pb2 as pb
@@ -216,12 +213,12 @@ def build(store):
     )
 
 
-def set_times(path):
+def set_times(place):
     """Gives every node times that depend on its id alone."""
-    with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
-        for table in ("Artifact", "Execution", "Context"):
-            connection.execute(
-                f"UPDATE {table} SET create_time_since_epoch = 100000 + id * 10,"
-                " last_update_time_since_epoch = 200000 + id % 7"
-            )
-        connection.commit()
+    place.execute(
+        *(
+            f"UPDATE {table} SET create_time_since_epoch = 100000 + id * 10,"
+            " last_update_time_since_epoch = 200000 + id % 7"
+            for table in ("Artifact", "Execution", "Context")
+        )
+    )

@@ -123,7 +123,7 @@ class Graph:
     def __init__(self, server):
         store = server.store()
         filter_graph.build(store)
-        filter_graph.set_times(server.path)
+        filter_graph.set_times(server.place)
         self.server = server
         self.nodes = {
             "Artifact": store.get_artifacts(),

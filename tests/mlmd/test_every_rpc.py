@@ -14,6 +14,9 @@ from ml_metadata.metadata_store import ListOptions, OrderByField
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
+from stores import BACKENDS
+
+pytestmark = pytest.mark.backends(*BACKENDS)
 SERVICE = service.DESCRIPTOR.services_by_name["MetadataStoreService"]
 UNKNOWN_ID = 99_999
 

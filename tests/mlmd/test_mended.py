@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +17,10 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
+from stores import BACKENDS
+
+pytestmark = pytest.mark.backends(*BACKENDS)
+ON_FILES = pytest.mark.backends("sqlite")
 DBL_MAX = 1.7976931348623157e308
 DOUBLES = (
     1e-7,
@@ -110,6 +115,7 @@ def test_a_double_may_replace_and_be_replaced(double, server, type_id):
         assert bits(read) == bits(value) or math.isnan(read) and math.isnan(value)
 
 
+@ON_FILES
 def test_the_wheel_reads_our_doubles_as_well_as_it_can(server, type_id, wheel):
     artifact = pb.Artifact(type_id=type_id)
     finite = [double for double in DOUBLES if abs(double) < 1e300]
@@ -303,10 +309,10 @@ def test_the_largest_page_size_is_no_overflow(server, type_id):
 def crowded(server, type_id):
     """300 artifacts whose times were set to few milliseconds, against the order of their ids."""
     put(server, *(pb.Artifact(type_id=type_id) for _ in range(300)))
-    with contextlib.closing(sqlite3.connect(server.path, timeout=30)) as connection:
-        connection.execute("UPDATE Artifact SET create_time_since_epoch = 9000 - id / 100")
-        connection.execute("UPDATE Artifact SET last_update_time_since_epoch = 9000 + id % 2")
-        connection.commit()
+    server.place.execute(
+        "UPDATE Artifact SET create_time_since_epoch = 9000 - (id - id % 100) / 100,"
+        " last_update_time_since_epoch = 9000 + id % 2"
+    )
     return server
 
 
@@ -345,7 +351,10 @@ def refused_filter(server, filter_query):
 
 
 @pytest.mark.parametrize("double", [d for d in DOUBLES if math.isfinite(d)], ids=repr)
-def test_a_filter_compares_every_bit_of_a_double(double, server, type_id):
+def test_a_filter_compares_every_bit_of_a_double(double, server, type_id, backend, request):
+    if backend == "mysql" and abs(double) == sys.float_info.max:
+        reason = "an infinity is the largest double there (ARCHITECTURE.md)"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     artifacts = [pb.Artifact(type_id=type_id) for _ in range(3)]
     neighbours = (math.nextafter(double, -math.inf), math.nextafter(double, math.inf))
     for artifact, near in zip(artifacts, (double, *neighbours), strict=True):
@@ -481,6 +490,7 @@ def replace(path):
     os.replace(spare, path)
 
 
+@ON_FILES
 @pytest.mark.parametrize("happening", [os.remove, replace], ids=["deleted", "replaced"])
 def test_a_write_is_not_acknowledged_once_the_file_is_gone(happening, server, type_id):
     put(server, pb.Artifact(type_id=type_id))
@@ -492,6 +502,7 @@ def test_a_write_is_not_acknowledged_once_the_file_is_gone(happening, server, ty
     assert server.get("/livez")[0] == 200
 
 
+@ON_FILES
 def test_a_file_that_another_program_locks_delays_or_aborts_and_recovers(server, type_id):
     holder = sqlite3.connect(server.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -524,6 +535,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@ON_FILES
 def test_a_full_disk_fails_the_write_once_and_is_forgotten_when_there_is_room(small_disk, serve):
     server = serve(small_disk / "store.db")
     type_id = server.store().put_artifact_type(pb.ArtifactType(name="Data"))
@@ -579,6 +591,7 @@ def test_an_error_names_the_thing_and_not_the_whole_message(server, type_id):
     assert len(words) < 500
 
 
+@ON_FILES
 def test_a_file_with_a_type_made_twice_by_mlmd_is_served(wheel, serve, tmp_path):
     path = tmp_path / "twice.db"
     store = wheel(path)

@@ -22,6 +22,7 @@ from grpc_tools import protoc
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
+from conftest import serving
 from headwater_process import REPOSITORY, Server, run
 from own_service import (
     DOWNSTREAM,
@@ -39,9 +40,11 @@ from own_service import (
     told,
     wait_until,
 )
+from stores import BACKENDS
 from test_contract import REFLECTION, Reflection, file_lines, without_json_names
 from test_server import GARBAGE, SERVICE, SERVING, UNDECODABLE, counters, request_ids
 
+pytestmark = pytest.mark.backends(*BACKENDS)
 OWN_METHODS = ("ListArtifacts", "ListExecutions", "ListContexts", "TraceLineage")
 CODE = grpc.StatusCode
 # The most that a gRPC client takes in one message unless it is told otherwise.
@@ -67,14 +70,10 @@ def own(graph):
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("large")
-    server = Server(f"sqlite:{folder / 'store.db'}", folder / "server.log")
-    server.path = folder / "store.db"
-    build_large(server.stub)
-    yield Own(server)
-    server.stop()
-    assert "panicked" not in server.words()
+def large(backend, tmp_path_factory):
+    with serving(backend, tmp_path_factory.mktemp("large")) as server:
+        build_large(server.stub)
+        yield Own(server)
 
 
 FROM_HOT = {"start_artifacts": ["name = 'hot'"], "direction": DOWNSTREAM}
@@ -601,7 +600,7 @@ def test_large_nodes_come_in_messages_that_clients_take(server):
 
 @pytest.mark.parametrize(("leave", "times"), [("cancel", 20), ("disconnect", 10)])
 def test_a_client_that_leaves_early_gives_its_turn_back(leave, times, large, serve):
-    server = serve(large.server.path)
+    server = serve(store=large.server.place.url)
     leaving = Own(server)
     for _ in range(times):
         channel = server.new_channel()
@@ -687,7 +686,7 @@ def test_a_stream_shows_one_state_while_others_write(large):
 
 
 def test_the_metrics_count_streams_by_how_they_end(large, serve):
-    server = serve(large.server.path)
+    server = serve(store=large.server.place.url)
     counted = Own(server)
     assert {name for name, _ in counters(server)}.issuperset(OWN_METHODS)
     list(counted.trace(counts_only=True, **FROM_HOT))
@@ -713,7 +712,7 @@ def test_the_metrics_count_streams_by_how_they_end(large, serve):
 
 
 def test_sigterm_lets_a_stream_in_flight_finish(large, serve):
-    server = serve(large.server.path)
+    server = serve(store=large.server.place.url)
     stream = Own(server).trace(**FROM_HOT)
     first = next(stream)
     server.terminate()
@@ -728,9 +727,9 @@ def test_sigterm_lets_a_stream_in_flight_finish(large, serve):
 
 @pytest.fixture(params=["--store", "--server"])
 def call(request, graph):
-    """`headwater call` on the small graph, as a file or through its server."""
+    """`headwater call` on the small graph, in its store or through its server."""
     server = graph.server
-    targets = {"--store": f"sqlite:{server.path}", "--server": f"http://{server.address}"}
+    targets = {"--store": server.place.url, "--server": f"http://{server.address}"}
 
     def run_call(method, **fields):
         return run("call", method, json.dumps(fields), request.param, targets[request.param])

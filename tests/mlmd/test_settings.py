@@ -83,7 +83,19 @@ def test_a_missing_file_is_named(headwater):
 
 
 @pytest.mark.parametrize(
-    "store", ["somewhere", "sqlite:", "postgres://u:secret@h/d", b"sqlite:\xff\xfe.db"]
+    "store",
+    [
+        "somewhere",
+        "sqlite:",
+        b"sqlite:\xff\xfe.db",
+        "oracle://u:secret@h/d",
+        "postgres:u:secret@h/d",
+        "postgres://u:secret@h",
+        "postgres://u:secret@h:port/d",
+        "mysql://u:secret/@h/d",
+        "mysql://u:secret@h/d?sslmode=always",
+        "mysql://u:secret@h/d?pasword_file=x",
+    ],
 )
 def test_a_store_that_is_none_is_refused_without_its_password(store, headwater, tmp_path):
     ended = headwater("serve", "--store", store)
@@ -92,6 +104,17 @@ def test_a_store_that_is_none_is_refused_without_its_password(store, headwater, 
     assert b"secret" not in ended.stderr
     assert b"panicked" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "mysql"])
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(scheme, headwater):
+    store = f"{scheme}://u:secret@127.0.0.1:1/d"
+    for command in (["call", "GetArtifacts"], ["migrate"]):
+        ended = headwater(*command, "--store", store)
+        assert ended.returncode == 1
+        assert b"127.0.0.1:1" in ended.stderr
+        assert b"refused" in ended.stderr
+        assert b"secret" not in ended.stderr + ended.stdout
 
 
 def test_log_lines_are_json_when_asked(serve, server):

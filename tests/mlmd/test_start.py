@@ -72,7 +72,8 @@ def test_an_older_schema_is_refused_with_both_versions_and_left_alone(
     said = refusal(f"sqlite:{made_by_wheel}")
     assert str(version) in said
     assert "10" in said
-    assert "upgrade" in said
+    assert "headwater migrate" in said
+    assert "--enable_database_upgrade" in said
     assert str(made_by_wheel) in said
     assert digest(made_by_wheel) == before
 
@@ -82,7 +83,7 @@ def test_a_database_from_before_versions_were_counted_is_refused(made_by_wheel, 
     said = refusal(f"sqlite:{made_by_wheel}")
     assert "0" in said
     assert "10" in said
-    assert "upgrade" in said
+    assert "headwater migrate" in said
 
 
 def test_a_newer_schema_is_refused_with_both_versions_and_left_alone(made_by_wheel, refusal):

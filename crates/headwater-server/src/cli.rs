@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use headwater_store::SCHEMA_VERSION;
 
 /// An ML metadata and lineage store: every dataset, run, model, evaluation and deployment, and
 /// how each came from the others.
@@ -13,8 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "headwater", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// Where the store is: `sqlite:PATH`, made if there is none, or `sqlite::memory:`
-    /// [default: sqlite:./headwater.db]
+    /// Where the store is: `sqlite:PATH`, `sqlite::memory:`, `postgres://USER@HOST/DATABASE` or
+    /// `mysql://USER@HOST/DATABASE`, made if there is none [default: sqlite:./headwater.db]
     #[arg(
         long,
         global = true,
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Call one method of the service, JSON in, JSON out
     Call(CallArgs),
+    /// Take the store to another version of MLMD's schema, after a backup where it is a file
+    Migrate(MigrateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +73,25 @@ pub(crate) struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "HEADWATER_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+
+    /// Bring a store of an older schema version to this release's first
+    #[arg(long, env = "HEADWATER_UPGRADE")]
+    pub(crate) upgrade: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The schema version to go to, 0 to 10
+    #[arg(long, value_name = "N", default_value_t = SCHEMA_VERSION)]
+    pub(crate) to: i64,
+
+    /// Show the steps and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Drop the properties whose values the older version has no place for
+    #[arg(long)]
+    pub(crate) drop_unsupported: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,8 @@ use crate::Failure;
 use crate::cli::{Cli, LogFormat, ServeArgs};
 
 /// The port that MLMD's server has, on loopback only: there is no authentication yet.
+/// How often a database that cannot be reached at the start is tried again; MLMD's default.
+const RETRIES_DEFAULT: u32 = 5;
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const STORE_DEFAULT: &str = "./headwater.db";
 
@@ -90,6 +92,10 @@ pub(crate) struct ServeSettings {
     pub(crate) listen: String,
     pub(crate) tls: Option<ServerTlsConfig>,
     pub(crate) channel: ChannelSettings,
+    /// Whether a store of an older schema version is brought to this release's first.
+    pub(crate) upgrades: bool,
+    /// How often a database that cannot be reached at the start is tried again.
+    pub(crate) retries: u32,
 }
 
 /// How connections are treated. The defaults suit clients that stay idle for hours behind a
@@ -129,6 +135,8 @@ impl ServeSettings {
             listen: listen.to_owned(),
             tls: None,
             channel: ChannelSettings::default(),
+            upgrades: args.upgrade,
+            retries: RETRIES_DEFAULT,
         })
     }
 }

@@ -9,8 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
-use headwater_store::limits::READERS_MAX;
-use headwater_store::{Access, Cancel, Error, ErrorKind, Method, Store};
+use headwater_store::{Access, Cancel, Capacity, Error, ErrorKind, Method, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -21,13 +20,35 @@ use tracing::{Instrument as _, info_span};
 use crate::config::ChannelSettings;
 use crate::observe::{self, Metrics};
 
-/// Writers inside the store: one that writes, and one that is next. The others wait here, in their
-/// order, without a thread.
-const WRITERS_MAX: usize = 2;
-/// Lists inside the store. They are long and large; small reads must not wait for them.
-const LISTS_MAX: usize = 2;
-/// Streams inside the store. They are as slow as those who read them.
-const STREAMS_MAX: usize = 2;
+/// Calls of one kind inside the store; the others wait here, in their order, without a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turns {
+    readers: usize,
+    /// They are long and large; small reads must not wait for them.
+    lists: usize,
+    /// They are as slow as those who read them.
+    streams: usize,
+    writers: usize,
+}
+
+impl Turns {
+    /// Divides the connections of a store. One is left for asking whether the database is there.
+    fn of(store: Capacity) -> Self {
+        let connections = store.connections.min(CONNECTIONS_MAX);
+        let few = (connections / 8).max(if store.writers == 1 { 2 } else { 1 });
+        if store.writers == 1 {
+            // The writer has a connection of its own; one writes, and one is next.
+            let readers = connections - 2 * few - 1;
+            return Self { readers, lists: few, streams: few, writers: 2 };
+        }
+        let writers = (connections / 2).max(1);
+        let readers = connections.saturating_sub(2 * few + writers + 1).max(1);
+        Self { readers, lists: few, streams: few, writers }
+    }
+}
+
+/// Calls inside the store, at most: each has a thread.
+const CONNECTIONS_MAX: usize = 60;
 const REQUEST_ID: &str = "x-request-id";
 
 /// What a call needs.
@@ -46,15 +67,15 @@ struct Inner {
 
 impl Service {
     pub(crate) fn new(store: Arc<Store>, metrics: Arc<Metrics>, channel: ChannelSettings) -> Self {
+        let turns = Turns::of(store.capacity());
         Self(Arc::new(Inner {
             store,
             metrics,
             channel,
-            // One connection is left for asking whether the database is there.
-            readers: Arc::new(Semaphore::new(READERS_MAX - LISTS_MAX - STREAMS_MAX - 1)),
-            lists: Arc::new(Semaphore::new(LISTS_MAX)),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            writers: Arc::new(Semaphore::new(WRITERS_MAX)),
+            readers: Arc::new(Semaphore::new(turns.readers)),
+            lists: Arc::new(Semaphore::new(turns.lists)),
+            streams: Arc::new(Semaphore::new(turns.streams)),
+            writers: Arc::new(Semaphore::new(turns.writers)),
         }))
     }
 

@@ -44,5 +44,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             observe::init_logs(&log.or_filter("warn"))?;
             commands::call::run(&cli, args, &file)
         }
+        Command::Migrate(ref args) => {
+            observe::init_logs(&log.or_filter("warn"))?;
+            commands::migrate::run(&cli, args, &file)
+        }
     }
 }

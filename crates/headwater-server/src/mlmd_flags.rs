@@ -10,9 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use headwater_proto::descriptors;
+use headwater_proto::ml_metadata::connection_config::Config;
 use headwater_proto::ml_metadata::metadata_store_server_config::SslConfig;
-use headwater_proto::ml_metadata::{ConnectionConfig, MetadataStoreServerConfig};
-use headwater_store::StoreUrl;
+use headwater_proto::ml_metadata::postgre_sql_database_config::SslOptions;
+use headwater_proto::ml_metadata::{
+    ConnectionConfig, MetadataStoreServerConfig, MySqlDatabaseConfig, PostgreSqlDatabaseConfig,
+};
+use headwater_store::{StoreUrl, migrate};
 use prost_reflect::DynamicMessage;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
@@ -39,8 +43,6 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
     Flag { name, switch: true, default: "false", help }
 }
 
-const LATER: &str = "PostgreSQL and MySQL come with a later release";
-
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
     flag("grpc_port", "8080", "port to listen on, on all addresses"),
@@ -48,26 +50,26 @@ const FLAGS: &[Flag] = &[
     flag("metadata_source_config_type", "default", "default, config_file, mysql or postgresql"),
     flag("metadata_store_server_config_file", "", "a MetadataStoreServerConfig in text format"),
     flag("metadata_store_connection_retries", "5", "how often a lost race at the start is retried"),
-    flag("mysql_config_host", "", LATER),
-    flag("mysql_config_port", "0", LATER),
-    flag("mysql_config_database", "", LATER),
-    flag("mysql_config_user", "", LATER),
-    flag("mysql_config_password", "", LATER),
-    flag("postgres_config_host", "", LATER),
-    flag("postgres_config_hostaddr", "", LATER),
-    flag("postgres_config_port", "", LATER),
-    flag("postgres_config_user", "", LATER),
-    flag("postgres_config_password", "", LATER),
-    flag("postgres_config_passfile", "", LATER),
-    flag("postgres_config_dbname", "", LATER),
-    switch("postgres_config_skip_db_creation", LATER),
-    flag("postgres_config_sslmode", "", LATER),
-    flag("postgres_config_sslcert", "", LATER),
-    flag("postgres_config_sslkey", "", LATER),
-    flag("postgres_config_sslpassword", "", LATER),
-    flag("postgres_config_sslrootcert", "", LATER),
-    switch("enable_database_upgrade", "upgrading an older schema comes with a later release"),
-    flag("downgrade_db_schema_version", "-1", "downgrading comes with a later release"),
+    flag("mysql_config_host", "", "name or address of the MySQL server"),
+    flag("mysql_config_port", "0", "its port"),
+    flag("mysql_config_database", "", "the database, made if there is none"),
+    flag("mysql_config_user", "", "the user"),
+    flag("mysql_config_password", "", "the password"),
+    flag("postgres_config_host", "", "name of the PostgreSQL server, or the folder of its socket"),
+    flag("postgres_config_hostaddr", "", "its address, instead of its name"),
+    flag("postgres_config_port", "", "its port"),
+    flag("postgres_config_user", "", "the user"),
+    flag("postgres_config_password", "", "the password"),
+    flag("postgres_config_passfile", "", "a file with passwords, as libpq reads it"),
+    flag("postgres_config_dbname", "", "the database"),
+    switch("postgres_config_skip_db_creation", "expect the database to exist"),
+    flag("postgres_config_sslmode", "", "disable, prefer, require, verify-ca or verify-full"),
+    flag("postgres_config_sslcert", "", "file of the client's certificate"),
+    flag("postgres_config_sslkey", "", "file of its key"),
+    flag("postgres_config_sslpassword", "", "passphrase of the private key"),
+    flag("postgres_config_sslrootcert", "", "file of the authorities to trust"),
+    switch("enable_database_upgrade", "bring a database of an older schema version to this one"),
+    flag("downgrade_db_schema_version", "-1", "bring the database to this version, and end"),
     switch("help", "show this"),
 ];
 
@@ -88,7 +90,25 @@ pub(crate) fn run(args: &[OsString]) -> Result<(), Failure> {
         return Ok(());
     }
     observe::init_logs(&LogSettings::default())?;
-    serve::run(&flags.settings()?)
+    let config = flags.server_config()?;
+    let settings = flags.settings(&config)?;
+    match flags.downgrade(&config)? {
+        Some(version) => downgrade(&settings.store, version),
+        None => serve::run(&settings),
+    }
+}
+
+/// Brings the database to an older version. MLMD's server ends then, too.
+fn downgrade(store: &StoreUrl, version: i64) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let moved = migrate(store, version, false, false)?;
+    writeln!(
+        std::io::stdout(),
+        "the database went from schema version {} to {}; start an older server to use it",
+        moved.from,
+        moved.to
+    )?;
+    Ok(())
 }
 
 fn help() -> String {
@@ -145,13 +165,11 @@ impl Flags {
         value.parse().map_err(|_| format!("`--{name}={value}` is not a number in range").into())
     }
 
-    fn settings(&self) -> Result<ServeSettings, Failure> {
+    fn settings(&self, config: &MetadataStoreServerConfig) -> Result<ServeSettings, Failure> {
         let port: u16 = self.number("grpc_port")?;
         if port == 0 {
             return Err("`--grpc_port` must be above 0".into());
         }
-        let config = self.server_config()?;
-        self.check_migration(&config)?;
         let connection = config.connection_config.clone().unwrap_or_default();
         let store = StoreUrl::from_connection(&connection)?;
         if store == StoreUrl::memory() {
@@ -162,6 +180,9 @@ impl Flags {
             listen: format!("0.0.0.0:{port}"),
             tls: config.ssl_config.as_ref().map(tls),
             channel: channel(self.get("grpc_channel_arguments"))?,
+            upgrades: self.is_set("enable_database_upgrade")
+                || config.migration_options.unwrap_or_default().enable_upgrade_migration(),
+            retries: self.number("metadata_store_connection_retries")?,
         })
     }
 
@@ -169,7 +190,7 @@ impl Flags {
         let file = self.get("metadata_store_server_config_file");
         match self.get("metadata_source_config_type") {
             "default" if !file.is_empty() => read_config(file),
-            "default" if self.mysql_is_named() => Err(later("MySQL", "mysql_config_*")),
+            "default" if self.mysql_is_named() => self.mysql(),
             "default" => Ok(MetadataStoreServerConfig {
                 connection_config: Some(ConnectionConfig::default()),
                 ..MetadataStoreServerConfig::default()
@@ -178,8 +199,8 @@ impl Flags {
                 Err("`--metadata_store_server_config_file` is not set".into())
             }
             "config_file" => read_config(file),
-            "mysql" => Err(later("MySQL", "mysql_config_*")),
-            "postgresql" => Err(later("PostgreSQL", "postgres_config_*")),
+            "mysql" => self.mysql(),
+            "postgresql" => Ok(self.postgres()),
             other => Err(format!(
                 "`--metadata_source_config_type={other}` is not one of default, config_file, \
                  mysql, postgresql"
@@ -194,22 +215,72 @@ impl Flags {
             || self.get("mysql_config_port") != "0"
     }
 
-    fn check_migration(&self, config: &MetadataStoreServerConfig) -> Result<(), Failure> {
-        let options = config.migration_options.unwrap_or_default();
-        let version: i64 = self.number("downgrade_db_schema_version")?;
-        if version >= 0 || options.downgrade_to_schema_version() >= 0 {
-            return Err("downgrading a database comes with a later release\n\
-                        hint: use ml-metadata's own server 1.17 for it"
+    /// The value of a flag that is not empty.
+    fn given(&self, name: &str) -> Option<String> {
+        Some(self.get(name)).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    fn mysql(&self) -> Result<MetadataStoreServerConfig, Failure> {
+        let port: i64 = self.number("mysql_config_port")?;
+        let mysql = MySqlDatabaseConfig {
+            host: self.given("mysql_config_host"),
+            port: Some(port),
+            database: self.given("mysql_config_database"),
+            user: self.given("mysql_config_user"),
+            password: self.given("mysql_config_password"),
+            ..MySqlDatabaseConfig::default()
+        };
+        if mysql.host.is_none() || mysql.database.is_none() || port == 0 {
+            return Err("`--mysql_config_host`, `--mysql_config_port` and \
+                        `--mysql_config_database` are needed together"
                 .into());
         }
-        if self.is_set("enable_database_upgrade") || options.enable_upgrade_migration() {
-            tracing::warn!(
-                "upgrading an older database comes with a later release; one at schema version \
-                 {} is served as it is",
-                headwater_store::SCHEMA_VERSION
-            );
+        Ok(config_of(Config::Mysql(mysql)))
+    }
+
+    fn postgres(&self) -> MetadataStoreServerConfig {
+        let ssl = SslOptions {
+            sslmode: self.given("postgres_config_sslmode"),
+            sslcert: self.given("postgres_config_sslcert"),
+            sslkey: self.given("postgres_config_sslkey"),
+            sslpassword: self.given("postgres_config_sslpassword"),
+            sslrootcert: self.given("postgres_config_sslrootcert"),
+        };
+        config_of(Config::Postgresql(PostgreSqlDatabaseConfig {
+            host: self.given("postgres_config_host"),
+            hostaddr: self.given("postgres_config_hostaddr"),
+            port: self.given("postgres_config_port"),
+            user: self.given("postgres_config_user"),
+            password: self.given("postgres_config_password"),
+            passfile: self.given("postgres_config_passfile"),
+            dbname: self.given("postgres_config_dbname"),
+            skip_db_creation: Some(self.is_set("postgres_config_skip_db_creation")),
+            ssloption: Some(ssl),
+        }))
+    }
+
+    /// The older version that the database is to be brought to.
+    fn downgrade(&self, config: &MetadataStoreServerConfig) -> Result<Option<i64>, Failure> {
+        let options = config.migration_options.unwrap_or_default();
+        let flag: i64 = self.number("downgrade_db_schema_version")?;
+        let version = if flag >= 0 { flag } else { options.downgrade_to_schema_version() };
+        if version >= 0
+            && (self.is_set("enable_database_upgrade") || options.enable_upgrade_migration())
+        {
+            return Err("a database is either upgraded or downgraded\n\
+                        hint: leave `--enable_database_upgrade` or \
+                        `--downgrade_db_schema_version` out"
+                .into());
         }
-        Ok(())
+        Ok(Some(version).filter(|version| *version >= 0))
+    }
+}
+
+fn config_of(config: Config) -> MetadataStoreServerConfig {
+    let connection = ConnectionConfig { config: Some(config), ..ConnectionConfig::default() };
+    MetadataStoreServerConfig {
+        connection_config: Some(connection),
+        ..MetadataStoreServerConfig::default()
     }
 }
 
@@ -223,14 +294,6 @@ fn negated(name: &str) -> Result<&'static Flag, Failure> {
 
 fn find(name: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == name)
-}
-
-fn later(database: &str, flags: &str) -> Failure {
-    format!(
-        "`--{flags}`: {database} comes with a later release\n\
-         hint: configure SQLite in `--metadata_store_server_config_file`"
-    )
-    .into()
 }
 
 /// Reads a configuration in protobuf's text format.

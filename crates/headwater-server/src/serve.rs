@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headwater_proto::DESCRIPTOR_SET;
-use headwater_store::{Method, Store};
+use headwater_store::{ErrorKind, Method, Store};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -30,6 +30,8 @@ use crate::observe::Metrics;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long calls in flight may take to end once the server was told to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
+/// How long to wait before the store is tried again at the start, times the attempts made.
+const OPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long whoever watches the health has to hear that the server is stopping.
@@ -46,11 +48,30 @@ pub(crate) fn run(settings: &ServeSettings) -> Result<(), Failure> {
     // First the port, then the store: a server that cannot listen leaves no new file behind.
     let listener = runtime.block_on(listen(&settings.listen))?;
     let metrics = Arc::new(Metrics::new());
-    let store = Store::open(&settings.store)?.observed_by(metrics.clone());
+    let store = open(settings)?.observed_by(metrics.clone());
     let served = runtime.block_on(serve(settings, listener, Arc::new(store), metrics));
     // A call that outlived the drain must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
+}
+
+/// Opens the store. A database that starts at the same time may not be there yet.
+fn open(settings: &ServeSettings) -> Result<Store, Failure> {
+    let open = if settings.upgrades { Store::open_upgrading } else { Store::open };
+    let mut attempt = 0;
+    loop {
+        let error = match open(&settings.store) {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        let may_pass = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Aborted);
+        if !may_pass || attempt == settings.retries {
+            return Err(error.into());
+        }
+        attempt += 1;
+        tracing::warn!(attempt, of = settings.retries, error = %error, "the store is tried again");
+        std::thread::sleep(OPEN_PAUSE * attempt);
+    }
 }
 
 async fn serve(

@@ -7,7 +7,7 @@ use crate::limits::{ERROR_BYTES_MAX, ERROR_NAMES_MAX};
 use crate::url::StoreUrl;
 
 /// `Result` with the store's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, as a caller must react to it. The kinds are the status codes that MLMD
 /// answers with; clients retry on [`Aborted`](ErrorKind::Aborted) and
@@ -104,6 +104,8 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     row: Option<usize>,
+    can_rerun: bool,
+    is_lost_race: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -111,7 +113,9 @@ impl Error {
     /// An error of the given kind. The message names the thing and the value, in lower case and
     /// without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: shorten(message.into()), hint: None, row: None, source: None }
+        let message = shorten(message.into());
+        let (can_rerun, is_lost_race) = (false, false);
+        Self { kind, message, hint: None, row: None, can_rerun, is_lost_race, source: None }
     }
 
     /// Adds what the caller can do about it.
@@ -135,9 +139,47 @@ impl Error {
         self
     }
 
+    /// Takes that back: the database does not say which element it is.
+    #[must_use]
+    pub(crate) fn at_no_row(mut self) -> Self {
+        self.row = None;
+        self
+    }
+
     /// The element of a batch at which the database refused, if it said so.
     pub(crate) fn row(&self) -> Option<usize> {
         self.row
+    }
+
+    /// Says that nothing of the transaction happened, and that it may succeed when it is run again.
+    #[must_use]
+    pub(crate) fn rerun(mut self) -> Self {
+        self.can_rerun = true;
+        self
+    }
+
+    /// Says the same, and that somebody else did meanwhile what the transaction was about to do.
+    #[must_use]
+    pub(crate) fn lost_race(mut self) -> Self {
+        self.is_lost_race = true;
+        self.rerun()
+    }
+
+    /// Whether somebody else was faster.
+    pub(crate) fn is_lost_race(&self) -> bool {
+        self.is_lost_race
+    }
+
+    /// Takes that back.
+    #[must_use]
+    pub(crate) fn no_rerun(mut self) -> Self {
+        self.can_rerun = false;
+        self
+    }
+
+    /// Whether the transaction is worth another attempt.
+    pub(crate) fn can_rerun(&self) -> bool {
+        self.can_rerun
     }
 
     /// Says which store the error is about, where the words do not.

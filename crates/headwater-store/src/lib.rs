@@ -52,6 +52,6 @@ mod validate;
 pub use backend::{Access, Cancel};
 pub use error::{ERRORS, Error, ErrorKind, ErrorRow, Result};
 pub use methods::{Call, Emit, Method, StreamCall};
-pub use migrate::SCHEMA_VERSION;
-pub use store::{Observer, StatementRun, Store};
+pub use migrate::{Migration, SCHEMA_VERSION, migrate};
+pub use store::{Capacity, Observer, StatementRun, Store};
 pub use url::StoreUrl;

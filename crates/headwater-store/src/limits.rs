@@ -27,6 +27,31 @@ pub const STREAM_MESSAGE_BYTES: usize = 1 << 20;
 /// How long a writer waits for another process that holds the database, in milliseconds.
 pub const BUSY_TIMEOUT_MS: u64 = 10_000;
 
+/// Connections of one store to a database server, when its URL does not say.
+pub const CONNECTIONS_DEFAULT: usize = 20;
+
+/// How long a call waits for one of them, in milliseconds.
+pub const CONNECTION_WAIT_MS_MAX: u64 = 30_000;
+
+/// How long connecting to a database server may take, in milliseconds.
+pub const CONNECT_MS_MAX: u64 = 10_000;
+
+/// How long a database server may be silent on a connection that waits for it, beyond what a query
+/// may take, in milliseconds.
+pub const SILENCE_MS_MAX: u64 = 15_000;
+
+/// How long a transaction that did not happen is run again, in milliseconds.
+pub const RETRY_MS_MAX: u64 = 20_000;
+
+/// Longest pause between two attempts, in milliseconds.
+pub const RETRY_PAUSE_MS_MAX: u64 = 500;
+
+/// Statements that are sent without waiting for the answer of the first.
+pub const FLIGHT_MAX: usize = 200;
+
+/// Text of one statement that inserts rows, where their values stand in it, in bytes.
+pub const INSERT_BYTES_MAX: usize = 1 << 20;
+
 /// Connections that read at the same time.
 pub const READERS_MAX: usize = 10;
 

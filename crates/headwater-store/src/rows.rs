@@ -1,14 +1,18 @@
 //! Rows of the database and messages of the contract, one into the other. Pure.
 //!
 //! Values are written as MLMD writes them, so that either store reads what the other wrote:
-//! a struct is text, `mlmd-struct::` and base64; a proto is base64 of its `Any`; a bool is 0 or 1.
+//! a struct is text, `mlmd-struct::` and base64; a proto is base64 of its `Any`, but its bytes in
+//! PostgreSQL; a bool is 0 or 1.
 //! Where that form cannot hold a value, Headwater extends it in a way that MLMD can still read:
 //!
-//! - NaN, which SQL has no number for, is the text `nan` in `double_value`.
+//! - NaN, which SQL has no number for, is NaN where a column takes it, even if as text,
+//!   and where it does not, like the infinities, the largest numbers there are.
+//! - Where a database does not keep the order of rows, a step of a path says its position in the
+//!   one of its two columns that it does not use and MLMD does not read.
 //! - What a column cannot say exactly stands in `byte_value`, a column that MLMD has and never
 //!   uses, and as nearly as possible in its own: the bits of a double, little-endian, for a
-//!   negative zero and an unusual NaN; a string, as UTF-8, that MLMD would take for a struct or
-//!   for NULL, which stands after a blank in `string_value`.
+//!   negative zero, an unusual NaN and what another number stands for; a string, as UTF-8, that
+//!   MLMD would take for a struct or for NULL, which stands after a blank in `string_value`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -111,11 +115,11 @@ fn property_value(row: &dyn Row) -> Result<Option<value::Value>> {
     Ok(opt_int(row, 8)?.map(|value| value::Value::BoolValue(value != 0)))
 }
 
-fn proto_value(base64: &[u8]) -> Result<value::Value> {
-    let bytes = BASE64
-        .decode(base64)
-        .map_err(|e| data_loss("a proto property is not base64").caused_by(e))?;
-    prost_types::Any::decode(&bytes[..])
+/// A proto is stored as base64, or as its bytes, which begin with a character that base64 has not.
+fn proto_value(stored: &[u8]) -> Result<value::Value> {
+    let decoded = BASE64.decode(stored);
+    let bytes = decoded.as_deref().unwrap_or(stored);
+    prost_types::Any::decode(bytes)
         .map(value::Value::ProtoValue)
         .map_err(|e| data_loss("a proto property is not an Any").caused_by(e))
 }
@@ -143,16 +147,30 @@ fn double_value(stored: f64, exact: Column<'_>) -> value::Value {
         _ => None,
     };
     let exact = bits.map(f64::from_bits);
-    let agrees = |exact: &f64| *exact == stored || (exact.is_nan() && stored.is_nan());
+    let agrees = |exact: &f64| {
+        *exact == stored || (exact.is_nan() && stored.is_nan()) || finite(*exact) == stored
+    };
     value::Value::DoubleValue(exact.filter(agrees).unwrap_or(stored))
 }
 
-/// The columns `double_value` and `byte_value` of a double.
-fn double_columns(double: f64) -> [Value<'static>; 2] {
-    let stored = if double.is_nan() { Value::Text(NAN.into()) } else { Value::Real(double) };
+/// The number that stands for a double where a column holds finite ones only. The infinities keep
+/// their place in every order; what stands for NaN is a number that nobody has.
+fn finite(double: f64) -> f64 {
+    if double.is_nan() { f64::MAX.next_down() } else { double.clamp(f64::MIN, f64::MAX) }
+}
+
+/// The columns `double_value` and `byte_value` of a double; whether the column holds the special
+/// ones differs between databases.
+fn double_columns(double: f64, has_special: bool) -> [Value<'static>; 2] {
+    let stored = match double {
+        _ if !has_special => Value::Real(finite(double)),
+        _ if double.is_nan() => Value::Text(NAN.into()),
+        _ => Value::Real(double),
+    };
     // SQL knows one NaN, and a database may store a negative zero as the integer 0.
     let plain = double.to_bits() == f64::NAN.to_bits() || !double.is_nan();
     let plain = plain && double.to_bits() != (-0.0_f64).to_bits();
+    let plain = plain && (has_special || double.is_finite());
     let exact = Value::Blob(double.to_bits().to_le_bytes().to_vec().into());
     [stored, if plain { Value::Null } else { exact }]
 }
@@ -163,13 +181,17 @@ pub(crate) fn is_written_otherwise(text: &str) -> bool {
 }
 
 /// The six value columns of a property: int, double, string, byte, proto, bool.
-pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
+pub(crate) fn value_columns(
+    value: &PropertyValue,
+    special_doubles: bool,
+    raw_protos: bool,
+) -> [Value<'_>; 6] {
     let mut columns = [const { Value::Null }; 6];
     match &value.value {
         None => {}
         Some(value::Value::IntValue(value)) => columns[0] = Value::Int(*value),
         Some(value::Value::DoubleValue(value)) => {
-            [columns[1], columns[3]] = double_columns(*value);
+            [columns[1], columns[3]] = double_columns(*value, special_doubles);
         }
         Some(value::Value::StringValue(text)) => {
             if is_written_otherwise(text) {
@@ -183,10 +205,13 @@ pub(crate) fn value_columns(value: &PropertyValue) -> [Value<'_>; 6] {
             let encoded = BASE64.encode(value.encode_to_vec());
             columns[2] = Value::Text(format!("{STRUCT_PREFIX}{encoded}").into());
         }
+        Some(value::Value::ProtoValue(value)) if raw_protos => {
+            columns[4] = Value::Blob(value.encode_to_vec().into());
+        }
         Some(value::Value::ProtoValue(value)) => {
             columns[4] = Value::Text(BASE64.encode(value.encode_to_vec()).into());
         }
-        Some(value::Value::BoolValue(value)) => columns[5] = Value::Int(i64::from(*value)),
+        Some(value::Value::BoolValue(value)) => columns[5] = Value::Bool(*value),
     }
     columns
 }
@@ -237,23 +262,43 @@ pub(crate) fn event(row: &dyn Row) -> Result<(i64, Event)> {
     Ok((int(row, 0)?, event))
 }
 
-/// One step of a path and the event it belongs to.
-pub(crate) fn path_step(row: &dyn Row) -> Result<(i64, Step)> {
-    let value = if int(row, 1)? != 0 {
-        step::Value::Index(int(row, 2)?)
+/// One step of a path as it was read.
+pub(crate) struct PathRow {
+    pub(crate) event_id: i64,
+    /// Its place in the path, where the row says it.
+    pub(crate) position: Option<i64>,
+    pub(crate) step: Step,
+}
+
+pub(crate) fn path_step(row: &dyn Row) -> Result<PathRow> {
+    let (index, key) = (opt_int(row, 2)?, opt_text(row, 3)?);
+    let (value, position) = if int(row, 1)? != 0 {
+        let index = index.ok_or_else(|| data_loss("an index step of a path has no index"))?;
+        (step::Value::Index(index), key.and_then(|key| key.parse().ok()))
     } else {
-        step::Value::Key(opt_text(row, 3)?.unwrap_or_default())
+        (step::Value::Key(key.unwrap_or_default()), index)
     };
-    Ok((int(row, 0)?, Step { value: Some(value) }))
+    Ok(PathRow { event_id: int(row, 0)?, position, step: Step { value: Some(value) } })
 }
 
 /// The columns of a path's steps after the event's id. A step without a value is left out.
-pub(crate) fn path_columns(path: Option<&event::Path>) -> Vec<[Value<'_>; 3]> {
-    path.map_or(&[][..], |path| &path.steps)
-        .iter()
-        .filter_map(|step| match step.value.as_ref()? {
-            step::Value::Index(index) => Some([Value::Int(1), Value::Int(*index), Value::Null]),
-            step::Value::Key(key) => Some([Value::Int(0), Value::Null, key.as_str().into()]),
+pub(crate) fn path_columns(
+    path: Option<&event::Path>,
+    with_positions: bool,
+) -> Vec<[Value<'_>; 3]> {
+    let steps = path.map_or(&[][..], |path| &path.steps).iter().filter_map(|s| s.value.as_ref());
+    let position = |at: i64| Some(at).filter(|_| with_positions);
+    (0..)
+        .zip(steps)
+        .map(|(at, step)| match step {
+            step::Value::Index(index) => {
+                let position = position(at).map(|at| Value::Text(at.to_string().into()));
+                [Value::Bool(true), Value::Int(*index), position.unwrap_or(Value::Null)]
+            }
+            step::Value::Key(key) => {
+                let position = position(at).map_or(Value::Null, Value::Int);
+                [Value::Bool(false), position, key.as_str().into()]
+            }
         })
         .collect()
 }
@@ -270,8 +315,8 @@ mod tests {
         }
     }
 
-    fn round_trip(value: &PropertyValue) -> PropertyValue {
-        let columns = value_columns(value);
+    fn round_trip(value: &PropertyValue, special_doubles: bool) -> PropertyValue {
+        let columns = value_columns(value, special_doubles, false);
         let mut row = [Column::Null; 9];
         row[0] = Column::Int(1);
         row[1] = Column::Text("p");
@@ -279,6 +324,7 @@ mod tests {
         for (at, column) in columns.iter().enumerate() {
             row[at + 3] = match column {
                 Value::Int(value) => Column::Int(*value),
+                Value::Bool(value) => Column::Int(i64::from(*value)),
                 Value::Real(value) => Column::Real(*value),
                 Value::Text(value) => Column::Text(value),
                 Value::Blob(value) => Column::Blob(value),
@@ -303,7 +349,7 @@ mod tests {
             "1",
         ] {
             let value = PropertyValue { value: Some(value::Value::StringValue(text.to_owned())) };
-            assert_eq!(round_trip(&value), value);
+            assert_eq!(round_trip(&value, true), value);
         }
     }
 
@@ -313,9 +359,10 @@ mod tests {
         let doubles = [0.0, -0.0, 1e-7, 1.0 / 3.0, f64::MAX, 5e-324, f64::INFINITY, f64::NAN]
             .into_iter()
             .chain(bits.map(f64::from_bits));
-        for double in doubles {
+        for (double, has_special) in doubles.flat_map(|of| [(of, true), (of, false)]) {
             let value = PropertyValue { value: Some(value::Value::DoubleValue(double)) };
-            let Some(value::Value::DoubleValue(read)) = round_trip(&value).value else {
+            let read = round_trip(&value, has_special).value;
+            let Some(value::Value::DoubleValue(read)) = read else {
                 panic!("{double} is no longer a double");
             };
             assert_eq!(read.to_bits(), double.to_bits());
@@ -350,7 +397,7 @@ mod tests {
             value: Some(value::Value::StructValue(prost_types::Struct { fields })),
         };
         let expected = "mlmd-struct::Cg4KAWsSCREAAAAAAADwPw==";
-        assert_eq!(value_columns(&value)[2], Value::from(expected));
-        assert_eq!(round_trip(&value), value);
+        assert_eq!(value_columns(&value, true, false)[2], Value::from(expected));
+        assert_eq!(round_trip(&value, true), value);
     }
 }

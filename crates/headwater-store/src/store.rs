@@ -1,15 +1,16 @@
 //! The store: opening it, and the one place where a transaction begins and commits.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{slice, thread};
 
 use parking_lot::RwLock;
 
-use crate::backend::sqlite::Sqlite;
-use crate::backend::{Access, Backend, Cancel, OnRow, Statement, Tx, Value};
+use crate::backend::{self, Access, Backend, Cancel, OnRow, OnRows, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{FLIGHT_MAX, MESSAGE_BYTES_MAX, RETRY_MS_MAX, RETRY_PAUSE_MS_MAX};
 use crate::methods::{Call, Emit, Method, StreamCall};
 use crate::migrate;
 use crate::ops::types::KnownType;
@@ -17,12 +18,26 @@ use crate::sql::Dialect;
 use crate::sql::build::{Insert, Query};
 use crate::url::StoreUrl;
 
+/// Lost races after which something that exists already is not taken for one any more.
+const RACES_MAX: u32 = 4;
+
 /// A metadata store. Cheap to share between threads; every call is one transaction.
 #[derive(Debug)]
 pub struct Store {
     backend: Box<dyn Backend>,
     types: TypeCache,
+    /// Types that were made twice, and the one of each that counts.
+    aliases: RwLock<HashMap<i64, i64>>,
     observer: Option<Arc<dyn Observer>>,
+}
+
+/// How much a store can do at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Calls; more wait.
+    pub connections: usize,
+    /// Calls that write.
+    pub writers: usize,
 }
 
 /// Is told of each call, for metrics and traces.
@@ -36,7 +51,7 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
 pub struct StatementRun {
     /// Its name.
     pub name: &'static str,
-    /// Rows that it inserted or changed; 0 for a query.
+    /// Rows that it inserts; 0 for any other statement.
     pub rows: u64,
 }
 
@@ -44,14 +59,42 @@ impl Store {
     /// Opens the store at `url`, making MLMD's tables where there are none.
     ///
     /// Fails with `FAILED_PRECONDITION` for another schema version or a file that is no database,
-    /// `NOT_FOUND` for a missing folder or file, `DATA_LOSS` for a damaged one.
+    /// `NOT_FOUND` for a missing folder or file, `DATA_LOSS` for a damaged one, `UNAVAILABLE` for
+    /// a server that cannot be reached.
+    ///
+    /// With a database server, this and every call must be on a thread that may block.
     pub fn open(url: &StoreUrl) -> Result<Self> {
-        let backend: Box<dyn Backend> = match url {
-            StoreUrl::Sqlite(config) => Box::new(Sqlite::open(config.clone())?),
-        };
-        let store = Self { backend, types: TypeCache::default(), observer: None };
-        migrate::prepare(&store, url.is_read_only()).map_err(|error| error.of_store(url))?;
+        Self::open_as(url, false)
+    }
+
+    /// The same, but a store of an older schema version is brought to this release's first.
+    pub fn open_upgrading(url: &StoreUrl) -> Result<Self> {
+        Self::open_as(url, true)
+    }
+
+    fn open_as(url: &StoreUrl, upgrades: bool) -> Result<Self> {
+        let store = Self::connect(url)?;
+        migrate::prepare(&store, url.is_read_only(), upgrades)
+            .map_err(|error| error.of_store(url))?;
         Ok(store)
+    }
+
+    /// The store before it is known what is in it.
+    pub(crate) fn connect(url: &StoreUrl) -> Result<Self> {
+        let backend = backend::open(url)?;
+        Ok(Self {
+            backend,
+            types: TypeCache::default(),
+            aliases: RwLock::default(),
+            observer: None,
+        })
+    }
+
+    /// Calls that can be inside the store at the same time, and how many of them can write.
+    pub fn capacity(&self) -> Capacity {
+        let connections = self.backend.connections_max();
+        let writers = if self.backend.has_many_writers() { connections } else { 1 };
+        Capacity { connections, writers }
     }
 
     /// Tells `observer` of every call from now on.
@@ -84,7 +127,16 @@ impl Store {
         emit: Emit<'_, R::Response>,
     ) -> Result<()> {
         request.validate()?;
-        let run = |session: &mut Session<'_>| request.run(session, emit);
+        let mut has_begun = false;
+        let run = |session: &mut Session<'_>| {
+            let mut emit = |response| {
+                has_begun = true;
+                emit(response)
+            };
+            let done = request.run(session, &mut emit);
+            // What was handed over cannot be taken back.
+            done.map_err(|error| if has_begun { error.no_rerun() } else { error })
+        };
         self.transact(R::METHOD.access(), Some(R::METHOD), cancel, run)
     }
 
@@ -118,7 +170,11 @@ impl Store {
 
     /// Answers whether the database can be reached now.
     pub fn ping(&self) -> Result<()> {
-        self.backend.ping()
+        match self.backend.ping() {
+            // A connection that had ended without anybody noticing.
+            Err(error) if error.can_rerun() => self.backend.ping(),
+            done => done,
+        }
     }
 
     /// Makes the backend's lasting settings.
@@ -133,20 +189,50 @@ impl Store {
 
     /// Begins a transaction, runs `work` in it and commits. The one place that does.
     ///
-    /// A conflict is not retried here: the database has waited for the lock before it reports one,
-    /// and waiting again would only hold the other writers up.
+    /// Where nothing of it happened, because of a conflict or a lost connection, it is run again,
+    /// after longer and longer pauses, up to [`RETRY_MS_MAX`]. SQLite reports no such conflict: it
+    /// has waited for the lock before, and waiting again would only hold the other writers up.
     pub(crate) fn transact<T>(
         &self,
         access: Access,
         method: Option<Method>,
         cancel: &Cancel,
-        work: impl FnOnce(&mut Session<'_>) -> Result<T>,
+        mut work: impl FnMut(&mut Session<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let began = Instant::now();
+        let (mut attempt, mut races) = (0, 0);
+        loop {
+            let error = match self.attempt(access, method, cancel, races, &mut work) {
+                Err(error) if error.can_rerun() => error,
+                done => return done,
+            };
+            let left = Duration::from_millis(RETRY_MS_MAX).saturating_sub(began.elapsed());
+            let pause = retry_pause(attempt);
+            if pause >= left || cancel.is_cancelled() {
+                return Err(error);
+            }
+            tracing::debug!(attempt, error = %error, "a transaction is run again");
+            thread::sleep(pause);
+            attempt += 1;
+            races += u32::from(error.is_lost_race());
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        access: Access,
+        method: Option<Method>,
+        cancel: &Cancel,
+        races: u32,
+        work: &mut impl FnMut(&mut Session<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut session = Session {
             tx: self.backend.begin(access, cancel)?,
             dialect: self.backend.dialect(),
             shared_types: &self.types,
+            aliases: &self.aliases,
             own_types: None,
+            races,
             now_ms: now_ms(),
             runs: Vec::new(),
         };
@@ -158,6 +244,14 @@ impl Store {
         session.tx.commit()?;
         Ok(done)
     }
+}
+
+/// How long to wait before a transaction is run again: a random part of a time that doubles, so
+/// that those who were in each other's way come back apart.
+fn retry_pause(attempt: u32) -> Duration {
+    let most = (4_u64 << attempt.min(10)).min(RETRY_PAUSE_MS_MAX) * 1000;
+    let random = RandomState::new().hash_one(attempt);
+    Duration::from_micros(most / 4 + random % most)
 }
 
 /// Milliseconds since the Unix epoch.
@@ -175,8 +269,11 @@ pub struct Session<'s> {
     tx: Box<dyn Tx + 's>,
     dialect: &'static Dialect,
     shared_types: &'s TypeCache,
+    aliases: &'s RwLock<HashMap<i64, i64>>,
     /// Set once this transaction has changed types: what it then reads is not for others.
     own_types: Option<TypeCache>,
+    /// How often somebody else was faster.
+    races: u32,
     /// The time of every change of this transaction, in milliseconds since the Unix epoch.
     pub(crate) now_ms: i64,
     runs: Vec<StatementRun>,
@@ -200,15 +297,45 @@ impl Session<'_> {
         statement: &Statement<'_>,
         on_row: OnRow<'_>,
     ) -> Result<()> {
-        self.ran(statement.name, 0);
-        self.tx.query(statement, on_row)
+        self.queries_built(slice::from_ref(statement), &mut |_, row| on_row(row))
+    }
+
+    /// Runs queries that do not need each other's answers, in one round trip.
+    pub(crate) fn queries(
+        &mut self,
+        queries: Vec<(Query, Vec<Value<'_>>)>,
+        on_row: OnRows<'_>,
+    ) -> Result<()> {
+        let bind = |(query, values): (Query, _)| query.bind(self.dialect, values);
+        let statements: Vec<Statement<'_>> = queries.into_iter().map(bind).collect();
+        self.queries_built(&statements, on_row)
+    }
+
+    /// Runs fixed statements that change rows, in as few round trips as there can be. The error of
+    /// one that is refused has its number.
+    pub(crate) fn executes(&mut self, queries: Vec<(Query, Vec<Value<'_>>)>) -> Result<()> {
+        let bind = |(query, values): (Query, _)| query.bind(self.dialect, values);
+        let statements: Vec<Statement<'_>> = queries.into_iter().map(bind).collect();
+        for (chunk, at) in statements.chunks(FLIGHT_MAX).zip((0..).step_by(FLIGHT_MAX)) {
+            self.queries_built(chunk, &mut |_, _| Ok(())).map_err(|error| match error.row() {
+                Some(row) => error.at_row(at + row),
+                None => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn queries_built(&mut self, statements: &[Statement<'_>], on_row: OnRows<'_>) -> Result<()> {
+        for statement in statements {
+            self.ran(statement.name, 0);
+        }
+        self.tx.queries(statements, on_row)
     }
 
     /// Runs a fixed statement that changes rows.
-    pub(crate) fn execute(&mut self, query: Query, values: Vec<Value<'_>>) -> Result<u64> {
-        let changed = self.tx.execute(&query.bind(self.dialect, values))?;
-        self.ran(query.name, changed);
-        Ok(changed)
+    pub(crate) fn execute(&mut self, query: Query, values: Vec<Value<'_>>) -> Result<()> {
+        self.ran(query.name, 0);
+        self.tx.execute(&query.bind(self.dialect, values))
     }
 
     /// Inserts rows, whose values follow each other. Nothing is run for no rows.
@@ -220,24 +347,60 @@ impl Session<'_> {
         self.tx.insert(insert, values)
     }
 
+    /// An error that comes from somebody who did the same at the same time, if it is one: the next
+    /// attempt finds what they did. Another reason is still there then.
+    pub(crate) fn lost_race(&self, error: Error) -> Error {
+        if self.races < RACES_MAX { error.lost_race() } else { error }
+    }
+
     /// How the database differs from the others.
     pub(crate) fn dialect(&self) -> &'static Dialect {
         self.dialect
     }
 
-    /// Names of the tables and indexes that the database has.
+    /// Names of the tables that the database has.
     pub(crate) fn relations(&mut self) -> Result<Vec<String>> {
         self.tx.relations()
     }
 
+    /// Waits until nobody else makes or changes tables.
+    pub(crate) fn lock_schema(&mut self) -> Result<()> {
+        self.tx.lock_schema()
+    }
+
     /// Runs one of the dialect's scripts.
     pub(crate) fn script(&mut self, of: impl Fn(&'static Dialect) -> &'static str) -> Result<()> {
-        self.tx.script(of(self.dialect))
+        self.tx.script(of(self.dialect), true)
+    }
+
+    /// Runs one statement of a migration; `may_be_done` says that it may have been run before.
+    pub(crate) fn migration_step(&mut self, text: &str, may_be_done: bool) -> Result<()> {
+        self.tx.script(text, may_be_done)
+    }
+
+    /// Copies the database, if that is a matter of one file.
+    pub(crate) fn backup(&mut self, name: &str) -> Result<Option<String>> {
+        self.tx.backup(name)
+    }
+
+    /// Whether a key that somebody took, for nothing that there is, is to be passed over.
+    pub(crate) fn passes_over_keys(&self) -> bool {
+        self.races >= RACES_MAX
     }
 
     /// The types known to this transaction.
     pub(crate) fn types(&self) -> &TypeCache {
         self.own_types.as_ref().unwrap_or(self.shared_types)
+    }
+
+    /// The type that counts of one that may have been made twice.
+    pub(crate) fn type_that_counts(&self, type_id: i64) -> i64 {
+        self.aliases.read().get(&type_id).copied().unwrap_or(type_id)
+    }
+
+    /// Remembers the types that were made twice.
+    pub(crate) fn set_aliases(&self, aliases: HashMap<i64, i64>) {
+        *self.aliases.write() = aliases;
     }
 
     /// Keeps what this transaction learns of types to itself, because it changes them and may

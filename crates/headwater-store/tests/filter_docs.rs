@@ -82,7 +82,7 @@ fn names(artifacts: &[Artifact]) -> Vec<String> {
 
 /// The artifacts `a` and `b` of the page, and an execution.
 fn graph() -> Fresh {
-    let fresh = Database::SqliteMemory.fresh();
+    let fresh = Database::SqliteMemory.fresh().unwrap();
     let artifact_type = Some(ArtifactType {
         name: Some("Model".to_owned()),
         properties: [("accuracy".to_owned(), PropertyType::Double as i32)].into(),

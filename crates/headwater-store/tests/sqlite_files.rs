@@ -61,7 +61,7 @@ fn what_was_acknowledged_is_there_when_opened_again() {
 
 #[test]
 fn another_schema_version_is_refused_with_both_versions() {
-    for (version, words) in [(9, "later release"), (11, "newer release")] {
+    for (version, words) in [(9, "headwater migrate"), (11, "newer release")] {
         let folder = Folder::treated(&format!("UPDATE MLMDEnv SET schema_version = {version}"));
         let error = refused(&folder.path(), ErrorKind::FailedPrecondition).to_string();
         assert!(error.contains(&version.to_string()) && error.contains("10"), "{error}");

@@ -8,3 +8,12 @@ CREATE INDEX IF NOT EXISTS hw_attribution_artifact_id ON Attribution (artifact_i
 CREATE INDEX IF NOT EXISTS hw_artifact_type_id ON Artifact (type_id);
 CREATE INDEX IF NOT EXISTS hw_execution_type_id ON Execution (type_id);
 CREATE INDEX IF NOT EXISTS hw_context_type_id ON Context (type_id);
+
+-- A type is made once, however many make it at the same time: whoever makes it takes its name here
+-- first. MLMD's table has no such key.
+CREATE TABLE IF NOT EXISTS hw_type_key (
+  type_kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  PRIMARY KEY (type_kind, name, version)
+) WITHOUT ROWID;

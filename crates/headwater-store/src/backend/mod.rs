@@ -8,8 +8,28 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
+use crate::url::StoreUrl;
 
+pub(crate) mod mysql;
+mod pool;
+pub(crate) mod postgres;
+pub(crate) mod server;
 pub(crate) mod sqlite;
+mod tls;
+mod trouble;
+
+/// Opens the database at `url`.
+pub(crate) fn open(url: &StoreUrl) -> Result<Box<dyn Backend>> {
+    Ok(match url {
+        StoreUrl::Sqlite(config) => Box::new(sqlite::Sqlite::open(config.clone())?),
+        StoreUrl::Postgres(config) => Box::new(postgres::Postgres::open(config.clone())?),
+        StoreUrl::MySql(config) => Box::new(mysql::MySql::open(config.clone())?),
+    })
+}
+
+/// The databases on servers, for golden files.
+#[cfg(test)]
+pub(crate) const SERVERS: [&Dialect; 2] = [&postgres::DIALECT, &mysql::DIALECT];
 
 /// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +68,8 @@ pub(crate) enum Value<'v> {
     Null,
     /// A 64-bit integer.
     Int(i64),
+    /// A truth value; 0 or 1 where a database has none.
+    Bool(bool),
     /// A double, bit for bit.
     Real(f64),
     /// Text.
@@ -107,7 +129,7 @@ pub(crate) struct Statement<'v> {
 pub(crate) enum Column<'r> {
     /// SQL `NULL`.
     Null,
-    /// An integer.
+    /// An integer, or a truth value as 0 or 1.
     Int(i64),
     /// A double.
     Real(f64),
@@ -126,6 +148,9 @@ pub(crate) trait Row {
 /// Called for each row of an answer.
 pub(crate) type OnRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<()>;
 
+/// Called for each row of several answers, with the number of the query.
+pub(crate) type OnRows<'f> = &'f mut dyn FnMut(usize, &dyn Row) -> Result<()>;
+
 /// A database.
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// How this database differs from the others.
@@ -141,25 +166,40 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Answers whether the database can be reached now.
     fn ping(&self) -> Result<()>;
+
+    /// How many connections there may be: calls beyond them wait.
+    fn connections_max(&self) -> usize;
+
+    /// Whether writers can work side by side.
+    fn has_many_writers(&self) -> bool;
 }
 
 /// An open transaction. Dropping it rolls back.
 pub(crate) trait Tx {
-    /// Runs a query and hands over its rows.
-    fn query(&mut self, statement: &Statement<'_>, on_row: OnRow<'_>) -> Result<()>;
+    /// Runs queries, in one round trip where the database is remote, and hands over their rows.
+    fn queries(&mut self, statements: &[Statement<'_>], on_row: OnRows<'_>) -> Result<()>;
 
-    /// Runs a statement and answers how many rows it changed.
-    fn execute(&mut self, statement: &Statement<'_>) -> Result<u64>;
+    /// Runs a statement that changes rows.
+    fn execute(&mut self, statement: &Statement<'_>) -> Result<()>;
 
     /// Inserts rows, whose values follow each other, and answers their new ids if the insertion
-    /// asks for them. A refused row is named in the error.
+    /// asks for them. A refused row is named in the error where the database names it. What nobody
+    /// waits for may go with the next statement, whose error it then has.
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>>;
 
-    /// Names of the tables and indexes that the database has.
+    /// Names of the tables that the database has.
     fn relations(&mut self) -> Result<Vec<String>>;
 
-    /// Runs a script of our own, such as a migration.
-    fn script(&mut self, text: &'static str) -> Result<()>;
+    /// Runs a script of our own, such as a migration: statements, each with `;` at the end of its
+    /// last line. What was done already is passed over if it may be; databases that undo a script
+    /// that was interrupted know no such thing.
+    fn script(&mut self, text: &str, may_be_done: bool) -> Result<()>;
+
+    /// Copies the database to a place of its own, if that is a matter of one file.
+    fn backup(&mut self, name: &str) -> Result<Option<String>>;
+
+    /// Waits until nobody else makes or changes tables, until the end of the transaction.
+    fn lock_schema(&mut self) -> Result<()>;
 
     /// Makes the changes durable. On an error nothing of them remains.
     fn commit(self: Box<Self>) -> Result<()>;

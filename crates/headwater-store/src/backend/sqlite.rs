@@ -1,33 +1,73 @@
 //! SQLite: one connection that writes, a pool that reads, write-ahead log, full durability.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, FairMutex, FairMutexGuard, Mutex};
+use parking_lot::{FairMutex, FairMutexGuard};
 use rusqlite::limits::Limit;
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use crate::backend::{Access, Backend, Cancel, Column, OnRow, Row, Statement, Tx, Value};
+use crate::backend::pool::Pool;
+use crate::backend::{Access, Backend, Cancel, Column, OnRows, Row, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss};
 use crate::limits::{
-    BUSY_TIMEOUT_MS, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX, READERS_MAX, STATEMENT_KEPT_BYTES_MAX,
-    STATEMENTS_MAX, VALUE_BYTES_MAX,
+    BUSY_TIMEOUT_MS, CONNECTION_WAIT_MS_MAX, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX, READERS_MAX,
+    STATEMENT_KEPT_BYTES_MAX, STATEMENTS_MAX, VALUE_BYTES_MAX,
 };
-use crate::sql::Dialect;
 use crate::sql::build::Insert;
+use crate::sql::{Dialect, Rows};
 
 pub(crate) static DIALECT: Dialect = Dialect {
     name: "sqlite",
-    list: "rarray(?)",
+    numbered: false,
+    in_list: "IN rarray(?)",
+    rows: Rows::One,
     insert_ignore: "ON CONFLICT DO NOTHING",
+    // There is one writer.
+    lock_rows: "",
     schema: include_str!("../../migrations/sqlite/current.sql"),
     additions: include_str!("../../migrations/sqlite/additions.sql"),
+    removals: include_str!("../../migrations/sqlite/removals.sql"),
+    commits_changes: false,
+    upgrades: [
+        include_str!("../../migrations/sqlite/up_01.sql"),
+        include_str!("../../migrations/sqlite/up_02.sql"),
+        include_str!("../../migrations/sqlite/up_03.sql"),
+        include_str!("../../migrations/sqlite/up_04.sql"),
+        include_str!("../../migrations/sqlite/up_05.sql"),
+        include_str!("../../migrations/sqlite/up_06.sql"),
+        include_str!("../../migrations/sqlite/up_07.sql"),
+        include_str!("../../migrations/sqlite/up_08.sql"),
+        include_str!("../../migrations/sqlite/up_09.sql"),
+        include_str!("../../migrations/sqlite/up_10.sql"),
+    ],
+    downgrades: [
+        include_str!("../../migrations/sqlite/down_00.sql"),
+        include_str!("../../migrations/sqlite/down_01.sql"),
+        include_str!("../../migrations/sqlite/down_02.sql"),
+        include_str!("../../migrations/sqlite/down_03.sql"),
+        include_str!("../../migrations/sqlite/down_04.sql"),
+        include_str!("../../migrations/sqlite/down_05.sql"),
+        include_str!("../../migrations/sqlite/down_06.sql"),
+        include_str!("../../migrations/sqlite/down_07.sql"),
+        include_str!("../../migrations/sqlite/down_08.sql"),
+        include_str!("../../migrations/sqlite/down_09.sql"),
+    ],
     path_order: "rowid",
+    keeps_row_order: true,
+    text_column: ("", ""),
+    int_column: ("", ""),
+    text_value: "?",
+    special_doubles: true,
+    raw_protos: false,
+    pairs_use_indexes: true,
+    text_index_chars: None,
+    // The canonical text is what SQLite takes.
+    spellings: &[],
 };
 
 /// Where an SQLite store lives and what may be done with it.
@@ -55,15 +95,21 @@ pub(crate) struct Sqlite {
     config: SqliteConfig,
     files: Option<OpenFiles>,
     writer: FairMutex<Connection>,
-    readers: Readers,
+    readers: Pool<Connection>,
 }
 
 impl Sqlite {
     /// Opens the database. Every failure names the file and the way out.
-    pub(crate) fn open(config: SqliteConfig) -> Result<Self> {
+    pub(crate) fn open(mut config: SqliteConfig) -> Result<Self> {
         let writer = connect(&config)?;
+        // The process may go to another folder, as a notebook does; the store stays where it is.
+        if let Some(path) = &mut config.path
+            && let Ok(absolute) = std::path::absolute(&path)
+        {
+            *path = absolute;
+        }
         let files = config.path.as_deref().map(OpenFiles::new).transpose()?;
-        Ok(Self { config, files, writer: FairMutex::new(writer), readers: Readers::default() })
+        Ok(Self { config, files, writer: FairMutex::new(writer), readers: Pool::new(READERS_MAX) })
     }
 
     /// Fails when a file of the database is no longer the one that was opened: SQLite would go on
@@ -115,7 +161,9 @@ impl Backend for Sqlite {
         let connection = if access == Access::Write || self.config.path.is_none() {
             Held::Writer(self.writer.lock())
         } else {
-            Held::Reader(Some(self.readers.take(|| connect(&self.config))?), &self.readers)
+            let wait = Duration::from_millis(CONNECTION_WAIT_MS_MAX);
+            let connection = self.readers.take(wait, |_| true, || connect(&self.config))?;
+            Held::Reader(Some(connection), &self.readers)
         };
         let begin = match access {
             Access::Write => "BEGIN IMMEDIATE",
@@ -135,14 +183,22 @@ impl Backend for Sqlite {
             text: "SELECT count(*) FROM sqlite_schema".into(),
             values: Vec::new(),
         };
-        tx.query(&probe, &mut |_| Ok(()))
+        tx.queries(&[probe], &mut |_, _| Ok(()))
+    }
+
+    fn connections_max(&self) -> usize {
+        READERS_MAX
+    }
+
+    fn has_many_writers(&self) -> bool {
+        false
     }
 }
 
 /// The connection of a transaction, handed back when the transaction ends.
 enum Held<'b> {
     Writer(FairMutexGuard<'b, Connection>),
-    Reader(Option<Connection>, &'b Readers),
+    Reader(Option<Connection>, &'b Pool<Connection>),
 }
 
 impl Held<'_> {
@@ -225,10 +281,8 @@ impl SqliteTx<'_> {
             _ => classify(e, config),
         })
     }
-}
 
-impl Tx for SqliteTx<'_> {
-    fn query(&mut self, statement: &Statement<'_>, on_row: OnRow<'_>) -> Result<()> {
+    fn query(&mut self, statement: &Statement<'_>, at: usize, on_row: OnRows<'_>) -> Result<()> {
         let mut refused = None;
         if self.access == Access::Read {
             let config = &self.backend.config;
@@ -238,7 +292,7 @@ impl Tx for SqliteTx<'_> {
         self.run(&statement.text, &statement.values, |prepared| {
             let mut rows = prepared.raw_query();
             while let Some(row) = rows.next()? {
-                if let Err(error) = on_row(&SqliteRow(row)) {
+                if let Err(error) = on_row(at, &SqliteRow(row)) {
                     refused = Some(error);
                     break;
                 }
@@ -247,11 +301,17 @@ impl Tx for SqliteTx<'_> {
         })?;
         refused.map_or(Ok(()), Err)
     }
+}
 
-    fn execute(&mut self, statement: &Statement<'_>) -> Result<u64> {
-        let changed =
-            self.run(&statement.text, &statement.values, |prepared| prepared.raw_execute())?;
-        Ok(changed as u64)
+impl Tx for SqliteTx<'_> {
+    fn queries(&mut self, statements: &[Statement<'_>], on_row: OnRows<'_>) -> Result<()> {
+        (0..).zip(statements).try_for_each(|(at, statement)| {
+            self.query(statement, at, on_row).map_err(|error| error.at_row(at))
+        })
+    }
+
+    fn execute(&mut self, statement: &Statement<'_>) -> Result<()> {
+        self.run(&statement.text, &statement.values, |prepared| prepared.raw_execute()).map(drop)
     }
 
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
@@ -272,7 +332,7 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn relations(&mut self) -> Result<Vec<String>> {
-        self.run("SELECT name FROM sqlite_schema", &[], |prepared| {
+        self.run("SELECT name FROM sqlite_schema WHERE type = 'table'", &[], |prepared| {
             let mut names = Vec::new();
             let mut rows = prepared.raw_query();
             while let Some(row) = rows.next()? {
@@ -282,9 +342,29 @@ impl Tx for SqliteTx<'_> {
         })
     }
 
-    fn script(&mut self, text: &'static str) -> Result<()> {
+    /// Beside the file; a transaction must not be open for that, and this one has done nothing yet.
+    fn backup(&mut self, name: &str) -> Result<Option<String>> {
+        let config = &self.backend.config;
+        let Some(path) = &config.path else { return Ok(None) };
+        let to = beside(path, name);
+        let connection = self.connection.get();
+        let shown = to.display().to_string();
+        connection
+            .execute_batch("ROLLBACK")
+            .and_then(|()| connection.execute("VACUUM INTO ?", [&shown]))
+            .and_then(|_| connection.execute_batch("BEGIN IMMEDIATE"))
+            .map_err(|e| classify(e, config))?;
+        Ok(Some(shown))
+    }
+
+    fn script(&mut self, text: &str, _: bool) -> Result<()> {
         let connection = self.connection.get();
         connection.execute_batch(text).map_err(|e| classify(e, &self.backend.config))
+    }
+
+    /// A writer is alone.
+    fn lock_schema(&mut self) -> Result<()> {
+        Ok(())
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
@@ -320,6 +400,7 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value<'_>]) -> rusqlit
         match value {
             Value::Null => prepared.raw_bind_parameter(at, rusqlite::types::Null),
             Value::Int(value) => prepared.raw_bind_parameter(at, value),
+            Value::Bool(value) => prepared.raw_bind_parameter(at, value),
             Value::Real(value) => prepared.raw_bind_parameter(at, value),
             Value::Text(value) => prepared.raw_bind_parameter(at, &**value),
             Value::Blob(value) => prepared.raw_bind_parameter(at, &**value),
@@ -334,48 +415,6 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value<'_>]) -> rusqlit
         }?;
     }
     Ok(())
-}
-
-/// The connections that read: at most [`READERS_MAX`], opened when needed.
-#[derive(Default)]
-struct Readers {
-    state: Mutex<ReaderState>,
-    available: Condvar,
-}
-
-#[derive(Default)]
-struct ReaderState {
-    idle: VecDeque<Connection>,
-    open: usize,
-}
-
-impl Readers {
-    fn take(&self, connect: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(connection) = state.idle.pop_back() {
-                return Ok(connection);
-            }
-            if state.open < READERS_MAX {
-                state.open += 1;
-                break;
-            }
-            self.available.wait(&mut state);
-        }
-        drop(state);
-        connect().inspect_err(|_| self.give_back(None))
-    }
-
-    /// Takes back a connection, or the place of one that is no longer usable.
-    fn give_back(&self, connection: Option<Connection>) {
-        let mut state = self.state.lock();
-        match connection {
-            Some(connection) => state.idle.push_back(connection),
-            None => state.open -= 1,
-        }
-        drop(state);
-        self.available.notify_one();
-    }
 }
 
 /// The files of an open database: the database itself, and its write-ahead log, which stands

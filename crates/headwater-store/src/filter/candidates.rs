@@ -132,7 +132,7 @@ impl Filter {
             None => _ = built.sql(self.node.table).sql(" WHERE "),
             Some(at) => self.neighbour(built, at, names),
         }
-        let mut writer = Writer { filter: self, traced: &[], each_apart: false };
+        let mut writer = Writer { filter: self, traced: &[], each_apart: false, as_stored: true };
         writer.balanced(built, &part.conditions, " AND ", &mut |writer, built, condition| {
             writer.indexed(built, condition)
         })
@@ -224,6 +224,22 @@ fn indexed_column(column: &Column, values: &[Expr], is_equality: bool) -> Option
     found.then_some(column.alias)
 }
 
+/// The first characters of a text.
+fn prefix(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Appends that a text property begins as one of the values does, because that is what its index
+/// has.
+fn prefixes<'v>(built: &mut Builder<'v>, condition: &'v Expr, column: Column, chars: usize) {
+    let texts = condition.parts().into_iter().filter_map(|part| match part {
+        Expr::Text(text) => Some(prefix(text, chars)),
+        _ => None,
+    });
+    built.numbered(" AND LEFT(t#.string_value, 255)", column.alias.unwrap_or_default());
+    built.is_in(Value::Texts(texts.collect()));
+}
+
 fn mentions_name(expr: &Expr) -> bool {
     let own = matches!(expr, Expr::Column(column) if column.attribute.name == "name");
     own || expr.parts().into_iter().any(mentions_name)
@@ -249,7 +265,13 @@ impl<'v> Writer<'v> {
             return Ok(());
         }
         let sql = column.attribute.indexed.unwrap_or(column.attribute.sql);
-        self.compared(built, condition, column, sql)
+        self.compared(built, condition, column, sql)?;
+        if column.attribute.name == "string_value"
+            && let Some(chars) = built.dialect().text_index_chars
+        {
+            prefixes(built, condition, column, chars);
+        }
+        Ok(())
     }
 
     /// A comparison of `sql` in place of the column with values.

@@ -50,8 +50,8 @@ enum Arguments {
 pub(crate) enum Sql {
     /// `$1` stands for the first argument; one text for each number of arguments.
     Text(&'static [&'static str]),
-    /// Arguments one after the other: what stands before, between and behind them.
-    Joined(&'static str, &'static str, &'static str),
+    /// `$*` stands for the arguments one after the other, with the second text between them.
+    Joined(&'static str, &'static str),
 }
 
 macro_rules! functions {
@@ -96,9 +96,9 @@ const ALIKE: &[Function] = &[
     alike("SIGN", 1, 1, true, Sql::Text(&["SIGN($1)"])),
     alike("IFNULL", 2, 2, false, Sql::Text(&["COALESCE($1, $2)"])),
     alike("NULLIF", 2, 2, false, Sql::Text(&["NULLIF($1, $2)"])),
-    alike("COALESCE", 2, MANY, false, Sql::Joined("COALESCE(", ", ", ")")),
-    alike("GREATEST", 2, MANY, false, Sql::Joined("MAX(", ", ", ")")),
-    alike("LEAST", 2, MANY, false, Sql::Joined("MIN(", ", ", ")")),
+    alike("COALESCE", 2, MANY, false, Sql::Joined("COALESCE($*)", ", ")),
+    alike("GREATEST", 2, MANY, false, Sql::Joined("MAX($*)", ", ")),
+    alike("LEAST", 2, MANY, false, Sql::Joined("MIN($*)", ", ")),
     Function {
         name: "IF",
         arguments: Arguments::Alike { after: &[Type::Bool], least: 2, most: 2, numbers: false },
@@ -109,7 +109,7 @@ const ALIKE: &[Function] = &[
         name: "CONCAT",
         arguments: Arguments::Fixed(&[Type::Text; MANY], MANY - 1),
         result: Some(Type::Text),
-        sql: Sql::Joined("(", " || ", ")"),
+        sql: Sql::Joined("($*)", " || "),
     },
 ];
 

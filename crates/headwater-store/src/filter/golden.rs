@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
 use super::{Filter, Language};
-use crate::backend::Statement;
+use crate::backend::{SERVERS, Statement};
 use crate::kinds::Node;
 use crate::sql::Dialect;
 use crate::sql::build::Builder;
@@ -204,6 +204,47 @@ fn every_filter_becomes_what_was_reviewed() {
         render(&store, &mut text, noun, language, filter);
     }
     compare("filters.txt", &text);
+}
+
+/// What they become on servers.
+#[test]
+fn every_filter_becomes_what_was_reviewed_elsewhere() {
+    let mut text = String::new();
+    for (noun, language, filter) in cases() {
+        let Ok(parsed) = Filter::parse(filter, noun, language) else { continue };
+        let _ = writeln!(text, "== {noun}, {language:?}: {filter}");
+        for dialect in SERVERS {
+            let traced = vec![Vec::new(); parsed.traces.len()];
+            let mut built = Builder::new("filter", dialect);
+            parsed.write(&mut built, &traced).expect("a filter");
+            let _ = writeln!(text, "-- {}{}", dialect.name, built.build().text);
+            for (_, statement) in candidates(&parsed, dialect) {
+                let _ = writeln!(text, "   {}", statement.text);
+            }
+        }
+        text.push('\n');
+    }
+    compare("filters_on_servers.txt", &text);
+}
+
+/// A spelling of a text that no filter has would never be used.
+#[test]
+fn every_spelling_is_of_a_text_that_a_filter_has() {
+    let sources =
+        [include_str!("functions.rs"), include_str!("lower.rs"), include_str!("names.rs")];
+    let lines: Vec<&str> = sources.iter().flat_map(|source| source.lines()).collect();
+    let joined: String = lines
+        .iter()
+        .map(|line| match line.trim_start().strip_suffix('\\') {
+            Some(continued) => continued.to_owned(),
+            None => format!("{}\n", line.trim_start()),
+        })
+        .collect();
+    for dialect in SERVERS {
+        for (canonical, _) in dialect.spellings {
+            assert!(joined.contains(canonical), "{}: {canonical}", dialect.name);
+        }
+    }
 }
 
 #[test]

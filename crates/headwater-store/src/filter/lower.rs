@@ -42,7 +42,7 @@ impl Filter {
             }
             groups.push(group);
         }
-        let mut writer = Writer { filter: self, traced, each_apart: false };
+        let mut writer = Writer { filter: self, traced, each_apart: false, as_stored: false };
         built.sql(" AND ");
         writer.balanced(built, &groups, " AND ", &mut |writer, built, group| {
             writer.group(built, group)
@@ -62,7 +62,8 @@ fn check_size(built: &Builder<'_>) -> Result<()> {
 impl Order {
     /// Appends the values as columns `k0`, `k1` and so on.
     pub(crate) fn write<'v>(&'v self, built: &mut Builder<'v>) -> Result<()> {
-        let mut writer = Writer { filter: &self.named, traced: &[], each_apart: true };
+        let mut writer =
+            Writer { filter: &self.named, traced: &[], each_apart: true, as_stored: false };
         let n_apart: usize = self.keys.iter().map(|key| n_columns_apart(&key.value)).sum();
         if n_apart > FILTER_NEIGHBOURS_MAX {
             let message = format!("the order mentions properties {n_apart} times");
@@ -93,8 +94,14 @@ impl Expr {
                 Vec::new()
             }
             Expr::Column(_) | Expr::Property(_) | Expr::Traced(_) => Vec::new(),
-            Expr::Not(of) | Expr::Sign(_, of) | Expr::Is(of, _) | Expr::Cast(of, ..) => vec![of],
-            Expr::Binary(_, left, right) | Expr::Divide(left, right) => vec![left, right],
+            Expr::Not(of)
+            | Expr::Sign(_, of)
+            | Expr::Bounded(of)
+            | Expr::Is(of, _)
+            | Expr::Cast(of, ..) => vec![of],
+            Expr::Binary(_, left, right)
+            | Expr::Whole(_, left, right)
+            | Expr::Divide(left, right) => vec![left, right],
             Expr::And(parts) | Expr::Or(parts) | Expr::Call(_, parts) => parts.iter().collect(),
             Expr::In(of, list) => std::iter::once(&**of).chain(list).collect(),
             Expr::Between(of, low, high) => vec![of, low, high],
@@ -156,7 +163,7 @@ fn required(condition: &Expr) -> Aliases {
 pub(super) fn property_conditions<'v>(built: &mut Builder<'v>, alias: &'v Alias, at: usize) {
     if let Some(is_custom) = alias.is_custom {
         built.numbered("t#.name = ? AND t#.is_custom_property = ?", at);
-        built.value(alias.name.as_str().into()).value(Value::Int(i64::from(is_custom)));
+        built.value(alias.name.as_str().into()).value(Value::Bool(is_custom));
     }
 }
 
@@ -165,6 +172,8 @@ pub(super) struct Writer<'v> {
     pub(super) traced: &'v [Vec<i64>],
     /// Whether each column of a neighbour is read by a query of its own; a node has one at most.
     pub(super) each_apart: bool,
+    /// Whether texts are compared as they are stored, as an index has them.
+    pub(super) as_stored: bool,
 }
 
 impl<'v> Writer<'v> {
@@ -272,18 +281,32 @@ impl<'v> Writer<'v> {
         match expr {
             Expr::Null => _ = built.sql("NULL"),
             Expr::Bool(value) => _ = built.sql(if *value { "TRUE" } else { "FALSE" }),
-            Expr::Int(_) | Expr::Double(_) | Expr::Text(_) => literal(built, expr),
-            Expr::Column(column) => self.column(built, column.alias, column.attribute.sql),
+            Expr::Int(_) | Expr::Double(_) | Expr::Text(_) => self.literal(built, expr),
+            Expr::Column(column) => {
+                let dialect = built.dialect();
+                let (before, after) = match column.attribute.of {
+                    Type::Text => dialect.text_column,
+                    Type::Int => dialect.int_column,
+                    _ => ("", ""),
+                };
+                built.sql(before);
+                self.column(built, column.alias, column.attribute.sql);
+                built.sql(after);
+            }
             // Nothing was beside it that says what it is.
             Expr::Property(at) => self.column(built, Some(*at), super::names::PROPERTY_NUMBER.sql),
             Expr::Not(of) => self.text(built, "(NOT $1)", &[of])?,
-            Expr::Sign(sign, of) => {
-                built.sql("(").sql(sign).sql(" ");
-                self.expr(built, of)?;
-                built.sql(")");
-            }
+            Expr::Sign("~", of) => self.text(built, "(~ $1)", &[of])?,
+            Expr::Sign(_, of) => self.text(built, "(- $1)", &[of])?,
             Expr::Binary("^", left, right) => {
                 self.text(built, "(($1 | $2) - ($1 & $2))", &[left, right])?;
+            }
+            Expr::Binary("|", left, right) => self.text(built, "($1 | $2)", &[left, right])?,
+            Expr::Binary("&", left, right) => self.text(built, "($1 & $2)", &[left, right])?,
+            Expr::Binary("<<", left, right) => self.text(built, "($1 << $2)", &[left, right])?,
+            Expr::Binary(">>", left, right) => self.text(built, "($1 >> $2)", &[left, right])?,
+            Expr::Binary("LIKE", left, right) => {
+                self.text(built, "($1 LIKE $2)", &[left, right])?;
             }
             Expr::Binary(operator, left, right) => {
                 built.sql("(");
@@ -292,6 +315,15 @@ impl<'v> Writer<'v> {
                 self.expr(built, right)?;
                 built.sql(")");
             }
+            Expr::Whole(operator, left, right) => {
+                let sql = match *operator {
+                    "+" => "($1 + $2)",
+                    "-" => "($1 - $2)",
+                    _ => "($1 * $2)",
+                };
+                self.text(built, sql, &[left, right])?;
+            }
+            Expr::Bounded(of) => self.text(built, "(($1))", &[of])?,
             Expr::Divide(left, right) => {
                 let sql = "(CAST($1 AS DOUBLE PRECISION) / NULLIF($2, 0))";
                 self.text(built, sql, &[left, right])?;
@@ -328,7 +360,7 @@ impl<'v> Writer<'v> {
             Expr::Call(function, arguments) => self.call(built, function, arguments)?,
             Expr::Traced(at) => {
                 let ids = self.traced.get(*at).map_or(&[][..], |ids| ids);
-                built.sql("(n.id IN ").list(ids.into()).sql(")");
+                built.sql("(n.id").is_in(ids.into()).sql(")");
             }
         }
         Ok(())
@@ -353,12 +385,31 @@ impl<'v> Writer<'v> {
         sql: &'static str,
         parts: &[&'v Expr],
     ) -> Result<()> {
-        let mut pieces = sql.split('$');
+        self.joined(built, sql, "", parts)
+    }
+
+    /// The same; `$*` stands for all parts, with a text between them.
+    fn joined(
+        &mut self,
+        built: &mut Builder<'v>,
+        sql: &'static str,
+        between: &'static str,
+        parts: &[&'v Expr],
+    ) -> Result<()> {
+        let mut pieces = built.dialect().spell(sql).split('$');
         built.sql(pieces.next().unwrap_or_default());
         for piece in pieces {
-            let number: usize = piece[..1].parse().unwrap_or(1);
-            self.expr(built, parts[number - 1])?;
-            built.sql(&piece[1..]);
+            if let Some(rest) = piece.strip_prefix('*') {
+                for (at, part) in parts.iter().enumerate() {
+                    built.sql(if at > 0 { between } else { "" });
+                    self.expr(built, part)?;
+                }
+                built.sql(rest);
+            } else {
+                let number: usize = piece[..1].parse().unwrap_or(1);
+                self.expr(built, parts[number - 1])?;
+                built.sql(&piece[1..]);
+            }
         }
         Ok(())
     }
@@ -385,29 +436,40 @@ impl<'v> Writer<'v> {
 
     /// ` IN` and values: one bound list where they are literals of one type.
     pub(super) fn list(&mut self, built: &mut Builder<'v>, list: &'v [Expr]) -> Result<()> {
-        built.sql(" IN ");
         let ints: Option<Vec<i64>> = list
             .iter()
             .map(|value| if let Expr::Int(v) = value { Some(*v) } else { None })
             .collect();
         if let Some(ints) = ints {
-            built.list(Value::Ints(ints.into()));
+            built.is_in(Value::Ints(ints.into()));
             return Ok(());
         }
         let texts: Option<Vec<&str>> = list
             .iter()
             .map(|value| if let Expr::Text(v) = value { Some(v.as_str()) } else { None })
             .collect();
-        if let Some(texts) = texts {
-            built.list(Value::Texts(texts));
+        let is_plain = self.as_stored || built.dialect().text_value == "?";
+        if let Some(texts) = texts.filter(|_| is_plain) {
+            built.is_in(Value::Texts(texts));
             return Ok(());
         }
         for (at, value) in list.iter().enumerate() {
-            built.sql(if at > 0 { ", " } else { "(" });
+            built.sql(if at > 0 { ", " } else { " IN (" });
             self.expr(built, value)?;
         }
         built.sql(")");
         Ok(())
+    }
+
+    fn literal(&self, built: &mut Builder<'v>, expr: &'v Expr) {
+        let (text, value) = match expr {
+            Expr::Int(value) => ("?", Value::Int(*value)),
+            Expr::Double(value) => ("?", Value::Real(*value)),
+            Expr::Text(value) if self.as_stored => ("?", value.as_str().into()),
+            Expr::Text(value) => (built.dialect().text_value, value.as_str().into()),
+            _ => ("?", Value::Null),
+        };
+        built.sql(text).value(value);
     }
 
     fn case(
@@ -445,31 +507,22 @@ impl<'v> Writer<'v> {
                 let text = texts.get(parts.len().saturating_sub(function.least()));
                 self.text(built, text.or(texts.last()).unwrap_or(&"NULL"), &parts)
             }
-            Sql::Joined(before, between, behind) => {
-                built.sql(before);
-                for (at, argument) in arguments.iter().enumerate() {
-                    built.sql(if at > 0 { between } else { "" });
-                    self.expr(built, argument)?;
-                }
-                built.sql(behind);
-                Ok(())
+            Sql::Joined(text, between) => {
+                let parts: Vec<&Expr> = arguments.iter().collect();
+                self.joined(built, text, between, &parts)
             }
         }
     }
 }
 
-fn literal<'v>(built: &mut Builder<'v>, expr: &'v Expr) {
-    let value = match expr {
-        Expr::Int(value) => Value::Int(*value),
-        Expr::Double(value) => Value::Real(*value),
-        Expr::Text(value) => value.as_str().into(),
-        _ => Value::Null,
-    };
-    built.sql("?").value(value);
-}
+/// A truth value as 0 or 1.
+const BOOL_AS_NUMBER: &str = "(CASE $1 WHEN TRUE THEN 1 WHEN FALSE THEN 0 END)";
 
 fn cast(from: Type, to: Type) -> &'static str {
     match (from, to) {
+        (Type::Null, _) => "NULL",
+        // The value of a text that lists are ordered by.
+        (Type::Text, Type::Any) => "($1)",
         (from, to) if from == to => "$1",
         (Type::Bool, Type::Text) => "(CASE $1 WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END)",
         // A whole number has no `.0`.
@@ -478,11 +531,15 @@ fn cast(from: Type, to: Type) -> &'static str {
              ELSE CAST($1 AS TEXT) END)"
         }
         (_, Type::Text) => "CAST($1 AS TEXT)",
-        (_, Type::Double) => "CAST($1 AS DOUBLE PRECISION)",
+        (Type::Bool, Type::Int | Type::Double) => BOOL_AS_NUMBER,
+        (Type::Text, Type::Double) => "CAST($1 AS DOUBLE PRECISION)",
+        (_, Type::Double) => "CAST(+$1 AS DOUBLE PRECISION)",
         (Type::Text, Type::Bool) => {
             "(CASE LOWER($1) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END)"
         }
         (_, Type::Bool) => "($1 <> 0)",
-        _ => "CAST($1 AS INTEGER)",
+        (Type::Text, _) => "CAST($1 AS INTEGER)",
+        // A number; the plus tells it from a text where the two are cast in other words.
+        _ => "CAST(+$1 AS INTEGER)",
     }
 }

@@ -55,6 +55,10 @@ pub(crate) enum Expr {
     Sign(&'static str, Box<Expr>),
     /// An operator of SQL between two operands.
     Binary(&'static str, Box<Expr>, Box<Expr>),
+    /// `+`, `-` or `*` between two integers, somewhere in a `Bounded`.
+    Whole(&'static str, Box<Expr>, Box<Expr>),
+    /// Where such a calculation becomes an integer of 64 bits again.
+    Bounded(Box<Expr>),
     Divide(Box<Expr>, Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
@@ -148,10 +152,10 @@ impl Resolver {
         }
         Ok(match expr {
             Expr::Property(_) => [Type::Double, Type::Text, Type::Bool]
-                .map(|of| self.settle(expr.clone(), Type::Any, of).0)
+                .map(|of| sortable(self.settle(expr.clone(), Type::Any, of)))
                 .into(),
             _ if of == Type::Null => Vec::new(),
-            expr => vec![expr],
+            expr => vec![sortable((expr, of))],
         })
     }
 
@@ -274,6 +278,7 @@ impl Resolver {
             ("+", expr) => Ok((expr, found)),
             ("-", Expr::Int(value)) if value != i64::MIN => Ok((Expr::Int(-value), found)),
             ("-", Expr::Double(value)) => Ok((Expr::Double(-value), found)),
+            ("-", expr) if found == Type::Int => Ok((whole("-", Expr::Int(0), expr), found)),
             (_, expr) => Ok((Expr::Sign(sign, Box::new(expr)), found)),
         }
     }
@@ -305,6 +310,7 @@ impl Resolver {
         Ok(match operator {
             "/" => (Expr::Divide(left, right), Type::Double),
             "<>" => (Expr::Binary("!=", left, right), Type::Bool),
+            "+" | "-" | "*" if common == Type::Int => (whole(operator, *left, *right), common),
             _ if is_arithmetic => (Expr::Binary(operator, left, right), common),
             _ => (Expr::Binary(operator, left, right), Type::Bool),
         })
@@ -618,6 +624,25 @@ fn hops_max(ast: &Ast) -> Result<u32, FilterError> {
         return Ok(hops);
     }
     Err(FilterError::new(ast.span.clone(), "this is no limit of hops").accepts("`hops <= 10`"))
+}
+
+/// A value that a page token can hold: truth values are numbers there, and texts what they are
+/// sorted by.
+fn sortable((expr, of): Typed) -> Expr {
+    match of {
+        Type::Bool => Expr::Cast(Box::new(expr), of, Type::Int),
+        Type::Text => Expr::Cast(Box::new(expr), of, Type::Any),
+        _ => expr,
+    }
+}
+
+/// A calculation with integers; those within it go on without bounds.
+fn whole(operator: &'static str, left: Expr, right: Expr) -> Expr {
+    let within = |part| match part {
+        Expr::Bounded(of) => of,
+        other => Box::new(other),
+    };
+    Expr::Bounded(Box::new(Expr::Whole(operator, within(left), within(right))))
 }
 
 fn reject_null(ast: &Ast, operator: &str) -> Result<(), FilterError> {

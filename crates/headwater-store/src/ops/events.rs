@@ -8,7 +8,7 @@ use prost::Message as _;
 use crate::backend::Value;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::ops::nodes;
-use crate::rows;
+use crate::rows::{self, PathRow};
 use crate::sql::build::Query;
 use crate::sql::queries::{EVENT_INSERT, EVENT_PATH_INSERT, EVENT_PATH_SELECT};
 use crate::store::{Session, check_size};
@@ -38,9 +38,10 @@ pub(crate) fn insert(session: &mut Session<'_>, events: &[Event]) -> Result<()> 
     if ids.len() != events.len() {
         return Err(internal("the database gave fewer ids than events were inserted"));
     }
+    let with_positions = !session.dialect().keeps_row_order;
     let mut values = Vec::new();
     for (event, id) in events.iter().zip(ids) {
-        for step in rows::path_columns(event.path.as_ref()) {
+        for step in rows::path_columns(event.path.as_ref(), with_positions) {
             values.push(id.into());
             values.extend(step);
         }
@@ -99,13 +100,22 @@ pub(crate) fn complete(session: &mut Session<'_>, events: Vec<(i64, Event)>) -> 
         return Ok(events);
     }
     let positions: HashMap<i64, usize> = ids.iter().copied().zip(0..).collect();
+    let mut steps: Vec<Vec<PathRow>> = Vec::new();
+    steps.resize_with(events.len(), Vec::new);
     session.query(EVENT_PATH_SELECT, vec![ids[..].into()], &mut |row| {
-        let (id, step) = rows::path_step(row)?;
-        if let Some(at) = positions.get(&id) {
-            let path: &mut event::Path = events[*at].path.get_or_insert_default();
-            path.steps.push(step);
+        let step = rows::path_step(row)?;
+        if let Some(at) = positions.get(&step.event_id) {
+            steps[*at].push(step);
         }
         Ok(())
     })?;
+    for (event, mut steps) in events.iter_mut().zip(steps).filter(|(_, steps)| !steps.is_empty()) {
+        // Those that do not say their position, as MLMD's, are in the best order there is.
+        if steps.iter().all(|step| step.position.is_some()) {
+            steps.sort_by_key(|step| step.position);
+        }
+        let steps = steps.into_iter().map(|row| row.step).collect();
+        event.path = Some(event::Path { steps });
+    }
     Ok(events)
 }

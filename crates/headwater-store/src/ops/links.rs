@@ -13,7 +13,8 @@ use crate::ops::{nodes, types};
 use crate::rows;
 use crate::sql::build::{Insert, Query};
 use crate::sql::queries::{
-    ASSOCIATION_INSERT, ATTRIBUTION_INSERT, PARENT_CONTEXT_ANCESTOR, PARENT_CONTEXT_INSERT,
+    ASSOCIATION_INSERT, ATTRIBUTION_INSERT, ENV_LOCK, PARENT_CONTEXT_ANCESTOR,
+    PARENT_CONTEXT_INSERT,
 };
 use crate::store::{Session, check_size};
 
@@ -64,6 +65,10 @@ fn insert(
 
 /// Makes contexts the parents of others, one after the other, so that no cycle can close.
 pub(crate) fn put_parents(session: &mut Session<'_>, links: &[ParentContext]) -> Result<()> {
+    if !links.is_empty() {
+        // Two that each see no cycle could close one together.
+        session.query(ENV_LOCK, Vec::new(), &mut |_| Ok(()))?;
+    }
     for link in links {
         let (Some(parent), Some(child)) = (link.parent_id, link.child_id) else {
             return Err(invalid("the parent context names no parent_id or no child_id"));

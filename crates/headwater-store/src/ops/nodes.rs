@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use prost::Message as _;
+
 use crate::backend::Value;
 use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
 use crate::kinds::{Node, NodeType, Properties};
 use crate::limits::READ_CHUNK;
 use crate::ops::types::{self, KnownTypes};
-use crate::rows::{self, value_columns};
+use crate::rows::{self, PropertyRow, value_columns};
+use crate::sql::Dialect;
 use crate::sql::build::Query;
 use crate::store::{Session, check_size};
 use crate::validate::{self, Mask};
@@ -80,7 +83,7 @@ fn create<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<Vec<i64>> {
     let mut values = Vec::new();
     for node in nodes {
         values.extend([
-            node.type_id().into(),
+            node.type_id().map(|id| session.type_that_counts(id)).into(),
             node.name().into(),
             node.external_id().into(),
             now.into(),
@@ -94,10 +97,11 @@ fn create<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<Vec<i64>> {
     if ids.len() != nodes.len() {
         return Err(internal("the database gave fewer ids than rows were inserted"));
     }
+    let dialect = session.dialect();
     let mut values = Vec::new();
     for (node, id) in nodes.iter().zip(&ids) {
-        property_rows(*id, false, node.properties().iter(), &mut values);
-        property_rows(*id, true, node.custom_properties().iter(), &mut values);
+        property_rows(*id, false, dialect, node.properties().iter(), &mut values);
+        property_rows(*id, true, dialect, node.custom_properties().iter(), &mut values);
     }
     session.insert(&N::KIND.queries.insert_properties, &values)?;
     refused.map(|()| ids)
@@ -185,23 +189,21 @@ struct PropertyChange<'n> {
 
 fn update<N: Node>(session: &mut Session<'_>, nodes: &[N], options: &PutOptions<'_>) -> Result<()> {
     let ids: Vec<i64> = nodes.iter().filter_map(Node::id).collect();
-    let stored: HashMap<i64, N> = get_by_ids::<N>(session, &ids)?
-        .into_iter()
-        .filter_map(|node| Some((node.id()?, node)))
-        .collect();
+    let stored: Vec<N> = whole(session, N::KIND.queries.select_to_change, &ids)?;
+    let stored: HashMap<i64, N> =
+        stored.into_iter().filter_map(|node| Some((node.id()?, node))).collect();
     let type_ids: Vec<i64> = stored.values().filter_map(Node::type_id).collect();
     let mut known = types::known::<N::Type>(session, &distinct(type_ids))?;
     let checked =
         nodes.iter().map(|node| check_update(session, node, &stored, &mut known, options));
     let (changes, refused) = until_refused(checked);
-    for change in &changes {
-        write_change(session, change, options)?;
-    }
+    write_changes(session, &changes, options)?;
+    let dialect = session.dialect();
     let mut values = Vec::new();
     for change in &changes {
         let id = change.node.id().unwrap_or_default();
         for map in &change.properties {
-            property_rows(id, map.is_custom, map.written.iter().copied(), &mut values);
+            property_rows(id, map.is_custom, dialect, map.written.iter().copied(), &mut values);
         }
     }
     session.insert(&N::KIND.queries.insert_properties, &values)?;
@@ -231,7 +233,8 @@ fn check_update<'n, N: Node>(
         .hint("read it again, apply the change to what you read, and put that"));
     }
     let type_id = stored.type_id().unwrap_or_default();
-    if node.type_id().is_some_and(|given| given != type_id) {
+    let is_other = |given| given != type_id && session.type_that_counts(given) != type_id;
+    if node.type_id().is_some_and(is_other) {
         return Err(invalid(format!(
             "{noun} {id} has type {type_id}, which cannot become {}",
             node.type_id().unwrap_or_default()
@@ -294,48 +297,106 @@ fn property_change<'n>(
     PropertyChange { is_custom, removed, written }
 }
 
-fn write_change<N: Node>(
+/// Writes what changed but the new values of properties, which are inserted afterwards.
+fn write_changes<N: Node>(
     session: &mut Session<'_>,
-    change: &Change<'_, N>,
+    changes: &[Change<'_, N>],
     options: &PutOptions<'_>,
 ) -> Result<()> {
     let queries = N::KIND.queries;
-    let id = change.node.id().unwrap_or_default();
-    for map in change.properties.iter().filter(|map| !map.removed.is_empty()) {
-        let names = Value::Texts(map.removed.clone());
-        let custom = Value::Int(i64::from(map.is_custom));
-        session.execute(queries.delete_properties, vec![id.into(), custom, names])?;
+    let mut statements: Vec<(Query, Vec<Value<'_>>)> = Vec::new();
+    let mut changed: Vec<&N> = Vec::new();
+    for change in changes {
+        let id = change.node.id().unwrap_or_default();
+        let fields = change.fields.as_ref().unwrap_or(change.node);
+        for map in change.properties.iter().filter(|map| !map.removed.is_empty()) {
+            let names = Value::Texts(map.removed.clone());
+            let custom = Value::Bool(map.is_custom);
+            statements.push((queries.delete_properties, vec![id.into(), custom, names]));
+            changed.push(fields);
+        }
+        let Some(fields) = &change.fields else { continue };
+        // A caller that compares update times must see that they moved, however fast it was.
+        let moved = change.stored.update_time().saturating_add(1);
+        let moved = if options.abort_if_changed { moved } else { 0 };
+        let mut values = fields.update_details();
+        values.push(fields.external_id().into());
+        values.push(session.now_ms.max(moved).into());
+        values.push(id.into());
+        statements.push((queries.update, values));
+        changed.push(fields);
     }
-    let Some(fields) = &change.fields else { return Ok(()) };
-    // A caller that compares update times must see that they moved, however fast it was.
-    let moved = change.stored.update_time().saturating_add(1);
-    let moved = if options.abort_if_changed { moved } else { 0 };
-    let mut values = fields.update_details();
-    values.push(fields.external_id().into());
-    values.push(session.now_ms.max(moved).into());
-    values.push(id.into());
-    session.execute(queries.update, values).map_err(|error| {
-        let node = std::slice::from_ref(fields);
+    session.executes(statements).map_err(|error| {
+        let node = error.row().and_then(|at| changed.get(at));
+        let node = node.map_or(&[][..], |node| std::slice::from_ref(*node));
         exists_already(error.at_row(0), node, ErrorKind::Internal)
-    })?;
-    Ok(())
+    })
 }
 
 fn property_rows<'p>(
     id: i64,
     is_custom: bool,
+    dialect: &Dialect,
     properties: impl Iterator<Item = (&'p String, &'p headwater_proto::ml_metadata::Value)>,
     rows: &mut Vec<Value<'p>>,
 ) {
     for (name, value) in properties {
-        rows.extend([id.into(), name.as_str().into(), Value::Int(i64::from(is_custom))]);
-        rows.extend(value_columns(value));
+        rows.extend([id.into(), name.as_str().into(), Value::Bool(is_custom)]);
+        rows.extend(value_columns(value, dialect.special_doubles, dialect.raw_protos));
     }
 }
 
 /// The nodes with these ids, each once, by id; unknown ids are passed over.
 pub(crate) fn get_by_ids<N: Node>(session: &mut Session<'_>, ids: &[i64]) -> Result<Vec<N>> {
-    select(session, N::KIND.queries.select_by_ids, vec![ids.into()])
+    whole(session, N::KIND.queries.select_by_ids, ids)
+}
+
+/// Whole nodes by id: they and their properties are read together, because both go by the ids.
+fn whole<N: Node>(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Result<Vec<N>> {
+    let mut nodes: Vec<N> = Vec::new();
+    if ids.is_empty() {
+        return Ok(nodes);
+    }
+    let mut positions = HashMap::new();
+    let mut bytes = 0;
+    let both =
+        vec![(query, vec![ids.into()]), (N::KIND.queries.select_properties, vec![ids.into()])];
+    session.queries(both, &mut |at, row| {
+        if at == 0 {
+            let node = rows::node::<N>(row)?;
+            bytes += node.encoded_len();
+            positions.insert(node.id().unwrap_or_default(), nodes.len());
+            nodes.push(node);
+        } else {
+            let property = rows::property(row)?;
+            bytes += property.value.encoded_len();
+            if let Some(at) = positions.get(&property.node_id) {
+                take_property(&mut nodes[*at], property);
+            }
+        }
+        check_size("answer", bytes)
+    })?;
+    name_types(session, &mut nodes)?;
+    Ok(nodes)
+}
+
+fn take_property<N: Node>(node: &mut N, property: PropertyRow) {
+    let map = if property.is_custom { node.custom_properties_mut() } else { node.properties_mut() };
+    map.insert(property.name, property.value);
+}
+
+/// Fills in the names of the nodes' types.
+fn name_types<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
+    let type_ids: Vec<i64> = nodes.iter().filter_map(Node::type_id).collect();
+    let known = types::known::<N::Type>(session, &distinct(type_ids))?;
+    for node in nodes {
+        let type_id = node.type_id().unwrap_or_default();
+        let known = known
+            .get(&type_id)
+            .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
+        node.set_type_name(known.name.clone());
+    }
+    Ok(())
 }
 
 /// The nodes with these external ids. `NOT_FOUND` when there is none of them.
@@ -416,10 +477,15 @@ pub(crate) fn existing<N: Node>(session: &mut Session<'_>, ids: &[i64]) -> Resul
 pub(crate) fn require<N: Node>(session: &mut Session<'_>, ids: Vec<i64>) -> Result<()> {
     let ids = distinct(ids);
     let found = existing::<N>(session, &ids)?;
-    match ids.iter().find(|id| !found.contains(id)) {
-        Some(id) => Err(invalid(format!("there is no {} with id {id}", N::KIND.noun))),
-        None => Ok(()),
+    ids.iter().try_for_each(|id| check_found::<N>(&found, *id))
+}
+
+/// Refuses an id that is not among those that were found.
+pub(crate) fn check_found<N: Node>(found: &HashSet<i64>, id: i64) -> Result<()> {
+    if found.contains(&id) {
+        return Ok(());
     }
+    Err(invalid(format!("there is no {} with id {id}", N::KIND.noun)))
 }
 
 fn select<N: Node>(
@@ -470,25 +536,15 @@ pub(crate) fn complete_all<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) 
 
 /// Reads the type names and properties of a chunk of nodes.
 pub(crate) fn complete<N: Node>(session: &mut Session<'_>, chunk: &mut [N]) -> Result<()> {
-    let type_ids: Vec<i64> = chunk.iter().filter_map(Node::type_id).collect();
-    let known = types::known::<N::Type>(session, &distinct(type_ids))?;
-    let mut positions = HashMap::with_capacity(chunk.len());
-    for (at, node) in chunk.iter_mut().enumerate() {
-        let type_id = node.type_id().unwrap_or_default();
-        let known = known
-            .get(&type_id)
-            .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
-        node.set_type_name(known.name.clone());
-        positions.insert(node.id().unwrap_or_default(), at);
-    }
+    name_types(session, chunk)?;
+    let positions: HashMap<i64, usize> =
+        chunk.iter().filter_map(Node::id).enumerate().map(|(at, id)| (id, at)).collect();
     let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
     session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
         let property = rows::property(row)?;
-        let Some(at) = positions.get(&property.node_id) else { return Ok(()) };
-        let node = &mut chunk[*at];
-        let map =
-            if property.is_custom { node.custom_properties_mut() } else { node.properties_mut() };
-        map.insert(property.name, property.value);
+        if let Some(at) = positions.get(&property.node_id) {
+            take_property(&mut chunk[*at], property);
+        }
         Ok(())
     })
 }

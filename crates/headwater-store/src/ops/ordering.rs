@@ -4,7 +4,7 @@ use headwater_proto::headwater::v1::PageToken;
 use headwater_proto::ml_metadata::{Value as KeyValue, value};
 
 use crate::backend::{Column, Row, Statement, Value};
-use crate::error::{Result, invalid};
+use crate::error::{ErrorKind, Result, data_loss, invalid};
 use crate::filter::Order;
 use crate::kinds::Node;
 use crate::limits::{PAGE_BYTES_MAX, PAGE_NODES_MAX, PAGE_SIZE_DEFAULT};
@@ -94,7 +94,11 @@ impl KeyPage<'_> {
             }
             Ok(())
         });
-        computed(found)?;
+        computed(found).map_err(|error| match error.kind() {
+            // A database that knows the types of values refuses one of another type.
+            ErrorKind::FailedPrecondition if self.after.is_some() => malformed_token(),
+            _ => error,
+        })?;
         let mut more = n_rows > self.size.min(heads.len());
         heads.truncate(self.size);
         let mut last = None;
@@ -118,7 +122,12 @@ impl KeyPage<'_> {
                 Column::Int(value) => Some(value::Value::IntValue(value)),
                 Column::Real(value) => Some(value::Value::DoubleValue(value)),
                 Column::Text(value) => Some(value::Value::StringValue(value.to_owned())),
-                Column::Blob(_) => return Err(invalid("a list cannot be ordered by bytes")),
+                Column::Blob(bytes) => {
+                    let text = std::str::from_utf8(bytes).map_err(|e| {
+                        data_loss("a text that a list is ordered by is not UTF-8").caused_by(e)
+                    })?;
+                    Some(value::Value::StringValue(text.to_owned()))
+                }
             };
             Ok(KeyValue { value })
         };

@@ -215,6 +215,19 @@ impl Page {
             ),
         };
         if let Some(after) = self.after {
+            if !dialect.pairs_use_indexes {
+                let at_least = match (self.order_by, self.ascending) {
+                    (OrderBy::Id, _) => "",
+                    (OrderBy::CreateTime, true) => " AND create_time_since_epoch >= ?",
+                    (OrderBy::CreateTime, false) => " AND create_time_since_epoch <= ?",
+                    (OrderBy::UpdateTime, true) => " AND last_update_time_since_epoch >= ?",
+                    (OrderBy::UpdateTime, false) => " AND last_update_time_since_epoch <= ?",
+                };
+                built.sql(at_least);
+                if self.order_by != OrderBy::Id {
+                    built.value(after.field.into());
+                }
+            }
             built.sql(past);
             if self.order_by != OrderBy::Id {
                 built.value(after.field.into());

@@ -91,7 +91,7 @@ impl Selection {
             Scope::InContext(id) => built.sql(N::KIND.queries.in_context).value(id.into()),
         };
         if let Some(ids) = &self.among {
-            built.sql(" AND id IN ").list(Value::from(&ids[..]));
+            built.sql(" AND id").is_in(Value::from(&ids[..]));
         }
         match &self.filter {
             Some(filter) => filter.write(built, &self.traced),

@@ -8,10 +8,12 @@ use headwater_proto::ml_metadata::{
     PutLineageSubgraphRequest, PutLineageSubgraphResponse, put_execution_request,
 };
 
+use crate::backend::Value;
 use crate::error::{ErrorKind, Result, internal, invalid, not_found};
 use crate::kinds::Node;
 use crate::ops::nodes::{self, PutOptions, distinct};
 use crate::ops::{events, links, types};
+use crate::rows;
 use crate::store::Session;
 use crate::validate;
 
@@ -21,6 +23,7 @@ pub(crate) fn put_execution(
     request: &PutExecutionRequest,
 ) -> Result<PutExecutionResponse> {
     let options = request.options.unwrap_or_default();
+    let found = Found::read(session, request, options.reuse_context_if_already_exist())?;
     let pairs = &request.artifact_event_pairs;
     let artifacts: Vec<Artifact> = pairs.iter().filter_map(|pair| pair.artifact.clone()).collect();
     let put = put_artifacts(
@@ -35,12 +38,13 @@ pub(crate) fn put_execution(
     let execution_id =
         *execution_id.first().ok_or_else(|| internal("the execution was not put"))?;
 
-    let artifact_ids = put_pair_events(session, pairs, put, execution_id)?;
+    let artifact_ids = put_pair_events(session, pairs, put, execution_id, &found)?;
     let context_ids = put_contexts(
         session,
         &request.contexts,
         options.reuse_context_if_already_exist(),
-        options.force_reuse_context(),
+        options.force_reuse_context().then_some(&found.contexts),
+        found.named,
     )?;
     let members = distinct(artifact_ids.clone());
     links::put_all(session, &distinct(context_ids.clone()), &members, &[execution_id])?;
@@ -62,10 +66,19 @@ fn put_artifacts(
         if reuse {
             reuse_by_external_id(session, run)?;
         }
-        ids.extend(nodes::put(session, run, &PutOptions::default())?);
+        ids.extend(put_reused(session, run, reuse)?);
         rest = later;
     }
     Ok(ids)
+}
+
+/// Puts artifacts that may be there already, if they are looked for by their external ids.
+fn put_reused(session: &mut Session<'_>, artifacts: &[Artifact], reuse: bool) -> Result<Vec<i64>> {
+    let put = nodes::put(session, artifacts, &PutOptions::default());
+    put.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists if reuse => session.lost_race(error),
+        _ => error,
+    })
 }
 
 /// How many artifacts can be looked up by external id before any of them is written: up to one
@@ -110,11 +123,11 @@ fn put_pair_events(
     pairs: &[put_execution_request::ArtifactAndEvent],
     put: Vec<i64>,
     execution_id: i64,
+    found: &Found,
 ) -> Result<Vec<i64>> {
     let mut put = put.into_iter();
     let mut artifact_ids = Vec::with_capacity(pairs.len());
     let mut recorded: Vec<Event> = Vec::with_capacity(pairs.len());
-    let mut named_only = Vec::new();
     for (at, pair) in pairs.iter().enumerate() {
         let put_id = pair.artifact.as_ref().and_then(|_| put.next());
         let Some(event) = &pair.event else {
@@ -138,7 +151,7 @@ fn put_pair_events(
                 )));
             }
             (None, Some(named)) => {
-                named_only.push(named);
+                nodes::check_found::<Artifact>(&found.artifacts, named)?;
                 named
             }
             (None, None) => {
@@ -155,70 +168,145 @@ fn put_pair_events(
         validate::event(&event)?;
         recorded.push(event);
     }
-    nodes::require::<Artifact>(session, named_only)?;
     events::insert(session, &recorded)?;
     Ok(artifact_ids)
 }
 
-/// Puts contexts in their order and answers their ids.
+/// What is stored of the nodes that a request names and does not put, read in one go.
+#[derive(Default)]
+struct Found {
+    artifacts: HashSet<i64>,
+    contexts: HashSet<i64>,
+    /// The contexts that new ones of the request stand for, by type and name.
+    named: HashMap<(i64, String), i64>,
+}
+
+impl Found {
+    fn read(session: &mut Session<'_>, request: &PutExecutionRequest, reuse: bool) -> Result<Self> {
+        let pairs = request.artifact_event_pairs.iter().filter(|pair| pair.artifact.is_none());
+        let artifacts = pairs.filter_map(|pair| pair.event.as_ref()?.artifact_id);
+        let artifacts = distinct(artifacts.collect());
+        let force = request.options.unwrap_or_default().force_reuse_context();
+        let contexts = request.contexts.iter().filter_map(|context| context.id);
+        let contexts = distinct(contexts.filter(|_| force).collect());
+        let (types, names) = names_of_new(&request.contexts, reuse);
+        let (of_artifact, of_context) = (Artifact::KIND.queries, Context::KIND.queries);
+        let queries = [
+            (!artifacts.is_empty(), of_artifact.select_existing_ids, vec![artifacts[..].into()]),
+            (!contexts.is_empty(), of_context.select_existing_ids, vec![contexts[..].into()]),
+            (
+                !names.is_empty() && !types.is_empty(),
+                of_context.select_by_type_and_name,
+                vec![types[..].into(), Value::Texts(names)],
+            ),
+        ];
+        let asked: Vec<usize> = (0..queries.len()).filter(|at| queries[*at].0).collect();
+        let queries: Vec<_> = queries
+            .into_iter()
+            .filter_map(|(is_asked, query, values)| is_asked.then_some((query, values)))
+            .collect();
+        let mut found = Self::default();
+        if queries.is_empty() {
+            return Ok(found);
+        }
+        session.queries(queries, &mut |at, row| {
+            match asked[at] {
+                0 => drop(found.artifacts.insert(rows::int(row, 0)?)),
+                1 => drop(found.contexts.insert(rows::int(row, 0)?)),
+                _ => found.named.extend(keyed(rows::node(row)?)),
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Puts contexts in their order and answers their ids. `forced` has those that exist of the ones
+/// that are taken as they are, `named` the ids by which new ones are known.
 fn put_contexts(
     session: &mut Session<'_>,
     contexts: &[Context],
     reuse: bool,
-    force_reuse: bool,
+    forced: Option<&HashSet<i64>>,
+    mut named: HashMap<(i64, String), i64>,
 ) -> Result<Vec<i64>> {
-    let forced = |context: &Context| context.id.filter(|_| force_reuse);
-    let named: Vec<i64> = contexts.iter().filter_map(forced).collect();
-    let existing = nodes::existing::<Context>(session, &distinct(named))?;
-    let mut known = if reuse { find_contexts(session, contexts)? } else { HashMap::new() };
-
     let mut ids = Vec::with_capacity(contexts.len());
-    for context in contexts {
-        if let Some(id) = forced(context) {
+    let mut rest = contexts;
+    while let Some(context) = rest.first() {
+        if let (Some(existing), Some(id)) = (forced, context.id) {
             if !existing.contains(&id) {
                 return Err(not_found(format!("there is no context with id {id}")));
             }
             ids.push(id);
+            rest = &rest[1..];
             continue;
         }
-        let (Some(type_id), Some(name)) = (context.type_id, &context.name) else {
-            return Err(invalid("a context of the request has no type_id or no name")
-                .hint("both are needed, also to update a context by its id"));
-        };
-        let key = (type_id, name.clone());
-        if let Some(id) = known.get(&key).filter(|_| reuse && context.id.is_none()) {
+        let key = context_key(context)?;
+        if let Some(id) = named.get(&key).filter(|_| reuse && context.id.is_none()) {
             ids.push(*id);
+            rest = &rest[1..];
             continue;
         }
-        let put = nodes::put(session, std::slice::from_ref(context), &PutOptions::default());
+        let (run, later) = rest.split_at(new_run(rest, &named));
+        let put = nodes::put(session, run, &PutOptions::default());
         let put = put.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists if reuse => error.reworded(
+            ErrorKind::AlreadyExists if reuse => session.lost_race(error.reworded(
                 ErrorKind::Aborted,
-                format!("context `{name}` was made by somebody else at the same time"),
-            ),
+                "a context of the request was made by somebody else at the same time",
+            )),
             _ => error,
         })?;
         // An update by id may have renamed the context.
-        known.retain(|_, id| !put.contains(id));
-        known.extend(put.iter().map(|id| (key.clone(), *id)));
+        named.retain(|_, id| !put.contains(id));
+        for (context, id) in run.iter().zip(&put) {
+            named.insert(context_key(context)?, *id);
+        }
         ids.extend(put);
+        rest = later;
     }
     Ok(ids)
+}
+
+/// How many contexts from the first on can be put together: one that is updated, or new ones of
+/// different names.
+fn new_run(contexts: &[Context], named: &HashMap<(i64, String), i64>) -> usize {
+    let mut seen = HashSet::new();
+    let is_new = |context: &&Context| {
+        context.id.is_none()
+            && context_key(context).is_ok_and(|key| !named.contains_key(&key) && seen.insert(key))
+    };
+    contexts.iter().take_while(is_new).count().max(1)
+}
+
+/// What makes a context the same.
+fn context_key(context: &Context) -> Result<(i64, String)> {
+    match (context.type_id, &context.name) {
+        (Some(type_id), Some(name)) => Ok((type_id, name.clone())),
+        _ => Err(invalid("a context of the request has no type_id or no name")
+            .hint("both are needed, also to update a context by its id")),
+    }
+}
+
+fn keyed(context: Context) -> Option<((i64, String), i64)> {
+    Some(((context.type_id?, context.name?), context.id?))
+}
+
+/// Types and names of the contexts of a request that may be stored already.
+fn names_of_new(contexts: &[Context], reuse: bool) -> (Vec<i64>, Vec<&str>) {
+    let new = || contexts.iter().filter(|context| reuse && context.id.is_none());
+    let types = distinct(new().filter_map(|context| context.type_id).collect());
+    (types, new().filter_map(|context| context.name.as_deref()).collect())
 }
 
 /// The stored contexts that new ones of the request stand for, by type and name.
 fn find_contexts(
     session: &mut Session<'_>,
     contexts: &[Context],
+    reuse: bool,
 ) -> Result<HashMap<(i64, String), i64>> {
-    let new: Vec<&Context> = contexts.iter().filter(|context| context.id.is_none()).collect();
-    let type_ids = distinct(new.iter().filter_map(|context| context.type_id).collect());
-    let names: Vec<&str> = new.iter().filter_map(|context| context.name.as_deref()).collect();
-    let found = nodes::find_by_types_and_names::<Context>(session, &type_ids, &names)?;
-    Ok(found
-        .into_iter()
-        .filter_map(|context| Some(((context.type_id?, context.name?), context.id?)))
-        .collect())
+    let (types, names) = names_of_new(contexts, reuse);
+    let found = nodes::find_by_types_and_names::<Context>(session, &types, &names)?;
+    Ok(found.into_iter().filter_map(keyed).collect())
 }
 
 /// Puts contexts, artifacts and executions, all linked with each other, and their events.
@@ -232,12 +320,14 @@ pub(crate) fn put_lineage_subgraph(
     check_nodes(session, &request.contexts)?;
 
     let reuse_contexts = options.reuse_context_if_already_exist();
-    let context_ids = put_contexts(session, &request.contexts, reuse_contexts, false)?;
+    let named = find_contexts(session, &request.contexts, reuse_contexts)?;
+    let context_ids = put_contexts(session, &request.contexts, reuse_contexts, None, named)?;
     let mut artifacts = request.artifacts.clone();
-    if options.reuse_artifact_if_already_exist_by_external_id() {
+    let reuse = options.reuse_artifact_if_already_exist_by_external_id();
+    if reuse {
         reuse_by_external_id(session, &mut artifacts)?;
     }
-    let artifact_ids = nodes::put(session, &artifacts, &PutOptions::default())?;
+    let artifact_ids = put_reused(session, &artifacts, reuse)?;
     let execution_ids = nodes::put(session, &request.executions, &PutOptions::default())?;
     links::put_all(
         session,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use headwater_proto::ml_metadata::{ArtifactType, ExecutionType, PropertyType};
+use headwater_proto::ml_metadata::{ArtifactType, ContextType, ExecutionType, PropertyType};
 
 use crate::backend::Value;
 use crate::error::{Error, ErrorKind, Result, already_exists, internal, invalid, not_found};
@@ -11,9 +11,10 @@ use crate::kinds::{Kind, NodeType};
 use crate::rows;
 use crate::sql::build::Query;
 use crate::sql::queries::{
-    PARENT_TYPE_ANCESTOR, PARENT_TYPE_INSERT, PARENT_TYPE_SELECT, TYPE_INSERT,
-    TYPE_PROPERTY_INSERT, TYPE_PROPERTY_SELECT, TYPE_SELECT_ALL, TYPE_SELECT_BY_EXTERNAL_IDS,
-    TYPE_SELECT_BY_IDS, TYPE_SELECT_BY_NAMES, TYPE_UPDATE_EXTERNAL_ID,
+    PARENT_TYPE_ANCESTOR, PARENT_TYPE_INSERT, PARENT_TYPE_SELECT, TYPE_INSERT, TYPE_KEY_INSERT,
+    TYPE_KEY_LOCK, TYPE_LOCK, TYPE_PROPERTY_INSERT, TYPE_PROPERTY_SELECT, TYPE_SELECT_ALL,
+    TYPE_SELECT_BY_EXTERNAL_IDS, TYPE_SELECT_BY_IDS, TYPE_SELECT_BY_NAMES, TYPE_SELECT_KEYS,
+    TYPE_UPDATE_EXTERNAL_ID,
 };
 use crate::store::{Session, check_size};
 use crate::validate;
@@ -120,6 +121,7 @@ fn key<T: NodeType>(node_type: &T) -> (String, Option<String>) {
 fn create<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<i64> {
     validate::new_type(put)?;
     check_external_id(session, put)?;
+    take_key(session, put)?;
     let [input, output] = rows::struct_columns(put)?;
     let row = [
         Value::Int(T::KIND.type_kind),
@@ -136,6 +138,77 @@ fn create<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<i64> {
     Ok(id)
 }
 
+/// Takes the name of a type, so that nobody else makes it at the same time.
+fn take_key<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<()> {
+    let version = put.version().unwrap_or_default();
+    let row = [Value::Int(T::KIND.type_kind), put.name().into(), version.into()];
+    if session.passes_over_keys() {
+        // A downgrade by MLMD has left it behind: whoever holds it now makes the type.
+        session.query(TYPE_KEY_LOCK, row.to_vec(), &mut |_| Ok(()))?;
+        return match find::<T>(session, put.name(), version)? {
+            None => Ok(()),
+            Some(_) => Err(made_meanwhile(session, already_exists(""), put.name()).rerun()),
+        };
+    }
+    let taken = session.insert(&TYPE_KEY_INSERT, &row);
+    taken.map(drop).map_err(|error| made_meanwhile(session, error, put.name()))
+}
+
+/// The error of a row of a type that somebody else has written since it was read.
+fn made_meanwhile(session: &Session<'_>, error: Error, name: &str) -> Error {
+    if error.kind() != ErrorKind::AlreadyExists {
+        return error;
+    }
+    let message = format!("type `{name}` was made or changed by somebody else at the same time");
+    session.lost_race(error.reworded(ErrorKind::Aborted, message))
+}
+
+/// Finds types that were made twice, as MLMD may make them, and makes one of each count: the first.
+/// Its double stays, so that whoever holds its id can go on, but the nodes of both are of the
+/// first, but for those whose names are there already; and so are those that are put from now on.
+/// Answers whether there are any.
+pub(crate) fn repair_doubles(session: &mut Session<'_>, may_write: bool) -> Result<bool> {
+    let mut first = HashMap::new();
+    let mut aliases = HashMap::new();
+    let mut kinds = Vec::new();
+    session.query(TYPE_SELECT_KEYS, Vec::new(), &mut |row| {
+        let (id, kind) = (rows::int(row, 0)?, rows::int(row, 1)?);
+        let version = rows::opt_text(row, 3)?.filter(|version| !version.is_empty());
+        let key = (kind, rows::opt_text(row, 2)?.unwrap_or_default(), version);
+        match first.get(&key) {
+            Some(counts) => {
+                aliases.insert(id, *counts);
+                kinds.push((kind, id, *counts));
+            }
+            None => drop(first.insert(key, id)),
+        }
+        Ok(())
+    })?;
+    session.set_aliases(aliases);
+    for (kind, double, counts) in kinds.iter().copied().filter(|_| may_write) {
+        if kind == ArtifactType::KIND.type_kind {
+            merge::<ArtifactType>(session, double, counts)?;
+        } else if kind == ExecutionType::KIND.type_kind {
+            merge::<ExecutionType>(session, double, counts)?;
+        } else {
+            merge::<ContextType>(session, double, counts)?;
+        }
+    }
+    Ok(!kinds.is_empty())
+}
+
+fn merge<T: NodeType>(session: &mut Session<'_>, double: i64, counts: i64) -> Result<()> {
+    let types = select::<T>(session, TYPE_SELECT_BY_IDS, (&[double, counts][..]).into())?;
+    let of = |id: i64| types.iter().find(|found| found.id() == id);
+    if let (Some(double), Some(counts)) = (of(double), of(counts)) {
+        let missing = double.properties().iter();
+        let missing = missing.filter(|(name, _)| !counts.properties().contains_key(*name));
+        insert_properties(session, counts.id(), missing)?;
+    }
+    let ids = vec![counts.into(), double.into(), counts.into()];
+    session.execute(T::KIND.queries.retype, ids)
+}
+
 fn insert_properties<'p>(
     session: &mut Session<'_>,
     type_id: i64,
@@ -146,7 +219,8 @@ fn insert_properties<'p>(
             [Value::Int(type_id), name.as_str().into(), Value::Int(i64::from(*data_type))]
         })
         .collect();
-    session.insert(&TYPE_PROPERTY_INSERT, &values).map(drop)
+    let inserted = session.insert(&TYPE_PROPERTY_INSERT, &values);
+    inserted.map(drop).map_err(|error| made_meanwhile(session, error, &type_id.to_string()))
 }
 
 /// External ids are unique over all kinds of type; MLMD tells a clash within one kind from one
@@ -196,7 +270,13 @@ fn grow<T: NodeType>(
 /// Links a type to the system type that its message names, once.
 fn set_base_type<T: NodeType>(session: &mut Session<'_>, put: &T, id: i64) -> Result<()> {
     let Some(base) = validate::base_type::<T>(put)? else { return Ok(()) };
-    match parents(session, &[id])?.remove(&id) {
+    let mut stored = parents(session, &[id])?.remove(&id);
+    if stored.is_none() {
+        // Of several who each see none, one is first.
+        session.query(TYPE_LOCK, vec![(&[id][..]).into()], &mut |_| Ok(()))?;
+        stored = parents(session, &[id])?.remove(&id);
+    }
+    match stored {
         Some(parent) if parent == base => Ok(()),
         Some(parent) => Err(Error::new(
             ErrorKind::Unimplemented,
@@ -215,7 +295,8 @@ fn set_base_type<T: NodeType>(session: &mut Session<'_>, put: &T, id: i64) -> Re
                     put.name()
                 )));
             }
-            session.insert(&PARENT_TYPE_INSERT, &[id.into(), parent.into()]).map(drop)
+            let inserted = session.insert(&PARENT_TYPE_INSERT, &[id.into(), parent.into()]);
+            inserted.map(drop).map_err(|error| made_meanwhile(session, error, put.name()))
         }
     }
 }
@@ -273,6 +354,7 @@ pub(crate) fn find<T: NodeType>(
 pub(crate) fn get_all<T: NodeType>(session: &mut Session<'_>) -> Result<Vec<T>> {
     let mut types = get_all_with_system_types::<T>(session)?;
     types.retain(|found| !T::KIND.base_types.contains(&found.name()) || found.name().is_empty());
+    types.retain(|found| session.type_that_counts(found.id()) == found.id());
     read_base_types(session, &mut types)?;
     Ok(types)
 }

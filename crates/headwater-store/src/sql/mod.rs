@@ -9,4 +9,4 @@ pub(crate) mod dialect;
 pub(crate) mod golden;
 pub(crate) mod queries;
 
-pub(crate) use dialect::Dialect;
+pub(crate) use dialect::{Dialect, Rows};

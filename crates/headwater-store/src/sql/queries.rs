@@ -8,6 +8,8 @@ use crate::sql::build::{Insert, Query};
 #[derive(Debug)]
 pub(crate) struct NodeQueries {
     pub(crate) select_by_ids: Query,
+    /// The same, for nodes that the transaction is going to change.
+    pub(crate) select_to_change: Query,
     pub(crate) select_by_external_ids: Query,
     pub(crate) select_by_type_and_name: Query,
     /// The nodes linked to one other node, by what links them.
@@ -18,6 +20,12 @@ pub(crate) struct NodeQueries {
     pub(crate) insert_properties: Insert,
     pub(crate) update: Query,
     pub(crate) delete_properties: Query,
+    /// Gives the nodes of one type another one, but for those whose names are taken there.
+    pub(crate) retype: Query,
+    /// Any node.
+    pub(crate) select_any: Query,
+    /// How many property rows have a value of a kind that came with version 10, and of which node.
+    pub(crate) count_valueless: Query,
     /// The columns of a node, for lists.
     pub(crate) columns: &'static str,
     /// The table of the nodes, in lists, which call it `n`.
@@ -62,6 +70,13 @@ macro_rules! node_queries {
                 text: concat!(
                     "SELECT ", node_columns!($uri, $state), " FROM ", $table,
                     " WHERE id IN (?...) ORDER BY id"
+                ),
+            },
+            select_to_change: Query {
+                name: concat!($noun, "_select_to_change"),
+                text: concat!(
+                    "SELECT ", node_columns!($uri, $state), " FROM ", $table,
+                    " WHERE id IN (?...) ORDER BY id{lock}"
                 ),
             },
             select_by_external_ids: Query {
@@ -110,6 +125,7 @@ macro_rules! node_queries {
                 ],
                 ignore_existing: false,
                 returns_ids: true,
+                can_clash: true,
             },
             insert_properties: Insert {
                 name: concat!($noun, "_property_insert"),
@@ -120,6 +136,7 @@ macro_rules! node_queries {
                 ],
                 ignore_existing: false,
                 returns_ids: false,
+                can_clash: false,
             },
             update: Query {
                 name: concat!($noun, "_update"),
@@ -133,6 +150,25 @@ macro_rules! node_queries {
                 text: concat!(
                     "DELETE FROM ", $table, "Property WHERE ", $noun,
                     "_id = ? AND is_custom_property = ? AND name IN (?...)"
+                ),
+            },
+            retype: Query {
+                name: concat!($noun, "_update_type"),
+                text: concat!(
+                    "UPDATE ", $table, " SET type_id = ? WHERE type_id = ? AND (name IS NULL OR ",
+                    "name NOT IN (SELECT name FROM (SELECT name FROM ", $table,
+                    " WHERE type_id = ? AND name IS NOT NULL) AS taken))"
+                ),
+            },
+            select_any: Query {
+                name: concat!($noun, "_select_any"),
+                text: concat!("SELECT id FROM ", $table, " LIMIT 1"),
+            },
+            count_valueless: Query {
+                name: concat!($noun, "_property_count_new_kinds"),
+                text: concat!(
+                    "SELECT COUNT(*), MIN(", $noun, "_id) FROM ", $table, "Property ",
+                    "WHERE proto_value IS NOT NULL OR bool_value IS NOT NULL"
                 ),
             },
             columns: node_columns!($uri, $state),
@@ -209,6 +245,11 @@ queries! {
     TYPE_SELECT_ALL "type_select_by_kind" concat!(
         "SELECT ", type_columns!(), " FROM Type WHERE type_kind = ? ORDER BY id"
     );
+    /// A type, held until the end of the transaction.
+    TYPE_LOCK "type_lock" "SELECT id FROM Type WHERE id IN (?...) ORDER BY id{lock}";
+    /// The name of a type, held until the end of the transaction.
+    TYPE_KEY_LOCK "type_key_lock"
+        "SELECT type_kind FROM hw_type_key WHERE type_kind = ? AND name = ? AND version = ?{lock}";
     TYPE_UPDATE_EXTERNAL_ID "type_update_external_id"
         "UPDATE Type SET external_id = ? WHERE id = ?";
     TYPE_PROPERTY_SELECT "type_property_select_by_type"
@@ -262,6 +303,16 @@ queries! {
         "SELECT id FROM up WHERE id = ?"
     );
     ENV_SELECT "env_select_version" "SELECT schema_version FROM MLMDEnv";
+    /// The same, held until the end of the transaction: what only one may do at a time.
+    ENV_LOCK "env_lock" "SELECT schema_version FROM MLMDEnv{lock}";
+    ENV_INSERT "env_insert_version" "INSERT INTO MLMDEnv (schema_version) VALUES (?)";
+    ENV_UPDATE "env_update_version" "UPDATE MLMDEnv SET schema_version = ?";
+    /// What makes types the same.
+    TYPE_SELECT_KEYS "type_select_keys" "SELECT id, type_kind, name, version FROM Type ORDER BY id";
+    MIGRATION_SELECT "migration_select" "SELECT target, file, statement FROM hw_migration";
+    MIGRATION_INSERT "migration_insert"
+        "INSERT INTO hw_migration (id, target, file, statement) VALUES (1, ?, ?, -1)";
+    MIGRATION_UPDATE "migration_update" "UPDATE hw_migration SET file = ?, statement = ?";
 }
 
 macro_rules! inserts {
@@ -274,6 +325,7 @@ macro_rules! inserts {
                 columns: &[$($column),*],
                 ignore_existing: false,
                 returns_ids: false,
+                can_clash: false,
             }
         };)*
 
@@ -286,12 +338,14 @@ macro_rules! inserts {
 inserts! {
     TYPE_INSERT "type_insert" "Type" [
         "type_kind", "name", "version", "description", "input_type", "output_type", "external_id"
-    ] returns_ids;
-    TYPE_PROPERTY_INSERT "type_property_insert" "TypeProperty" ["type_id", "name", "data_type"];
-    PARENT_TYPE_INSERT "parent_type_insert" "ParentType" ["type_id", "parent_type_id"];
+    ] returns_ids can_clash;
+    TYPE_KEY_INSERT "type_key_insert" "hw_type_key" ["type_kind", "name", "version"] can_clash;
+    TYPE_PROPERTY_INSERT "type_property_insert" "TypeProperty" ["type_id", "name", "data_type"]
+        can_clash;
+    PARENT_TYPE_INSERT "parent_type_insert" "ParentType" ["type_id", "parent_type_id"] can_clash;
     EVENT_INSERT "event_insert" "Event" [
         "artifact_id", "execution_id", "type", "milliseconds_since_epoch"
-    ] returns_ids;
+    ] returns_ids can_clash;
     EVENT_PATH_INSERT "event_path_insert" "EventPath" [
         "event_id", "is_index_step", "step_index", "step_key"
     ];
@@ -301,5 +355,5 @@ inserts! {
         ignore_existing;
     PARENT_CONTEXT_INSERT "parent_context_insert" "ParentContext" [
         "context_id", "parent_context_id"
-    ];
+    ] can_clash;
 }

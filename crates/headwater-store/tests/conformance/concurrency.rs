@@ -6,8 +6,9 @@ use std::thread;
 
 use headwater_proto::ml_metadata::put_execution_request::{ArtifactAndEvent, Options};
 use headwater_proto::ml_metadata::{
-    Event, GetArtifactsByContextRequest, GetExecutionsRequest, PutContextTypeRequest,
-    PutExecutionRequest, event,
+    Artifact, ArtifactType, Event, GetArtifactsByContextRequest, GetExecutionsRequest,
+    PutArtifactTypeRequest, PutContextTypeRequest, PutExecutionRequest, PutLineageSubgraphRequest,
+    event, put_lineage_subgraph_request,
 };
 
 use super::{Fresh, artifact, behaviours, context, execution};
@@ -15,6 +16,8 @@ use super::{Fresh, artifact, behaviours, context, execution};
 behaviours! {
     writers_queue_and_none_fails
     a_type_is_made_once_however_many_make_it
+    a_type_gets_one_base_type
+    an_artifact_that_many_put_by_its_external_id_is_one
     readers_see_whole_steps_only
 }
 
@@ -60,6 +63,56 @@ fn a_type_is_made_once_however_many_make_it(fresh: &Fresh) {
             })
             .collect();
         let ids: HashSet<i64> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
+        assert_eq!(ids.len(), 1);
+    }
+}
+
+fn a_type_gets_one_base_type(fresh: &Fresh) {
+    for round in 0..5 {
+        let name = format!("A{round}");
+        fresh.artifact_type(&name);
+        let makers: Vec<_> = (1..=4)
+            .map(|base_type| {
+                let artifact_type = ArtifactType {
+                    name: Some(name.clone()),
+                    base_type: Some(base_type),
+                    ..Default::default()
+                };
+                let request = PutArtifactTypeRequest {
+                    artifact_type: Some(artifact_type),
+                    can_omit_fields: Some(true),
+                    ..Default::default()
+                };
+                let store = Arc::clone(&fresh.store);
+                thread::spawn(move || store.call(&request).map_err(|error| error.kind()))
+            })
+            .collect();
+        let done: Vec<_> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
+        assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
+    }
+}
+
+fn an_artifact_that_many_put_by_its_external_id_is_one(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    for round in 0..5 {
+        let request = PutLineageSubgraphRequest {
+            artifacts: vec![Artifact {
+                external_id: Some(format!("e{round}")),
+                ..artifact(type_id)
+            }],
+            options: Some(put_lineage_subgraph_request::Options {
+                reuse_artifact_if_already_exist_by_external_id: Some(true),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let makers: Vec<_> = (0..6)
+            .map(|_| {
+                let (store, request) = (Arc::clone(&fresh.store), request.clone());
+                thread::spawn(move || store.call(&request).unwrap().artifact_ids)
+            })
+            .collect();
+        let ids: HashSet<_> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
         assert_eq!(ids.len(), 1);
     }
 }

@@ -33,6 +33,8 @@ behaviours! {
     lineage_is_a_condition
     hops_limit_a_lineage_condition
     a_computation_without_a_result_is_the_callers_mistake
+    functions_have_the_same_corner_cases_everywhere
+    texts_are_characters_in_functions_and_orders
 }
 
 fn options(filter: &str) -> ListOperationOptions {
@@ -212,7 +214,6 @@ fn a_filter_that_is_too_long_or_too_deep_is_refused(fresh: &Fresh) {
         "(".repeat(60_000),
         format!("name = '{}'", "x".repeat(100_000)),
         format!("id = 1 OR {}", "IF(id = 1, ".repeat(2_000)),
-        format!("id{} = 1", " ^ 1".repeat(60)),
     ] {
         let shown = &filter[..30];
         let request =
@@ -223,6 +224,7 @@ fn a_filter_that_is_too_long_or_too_deep_is_refused(fresh: &Fresh) {
     // What is bound is limited, too, and what is computed.
     for filter in [
         format!("properties.a IN (1.5{})", ", 1".repeat(31_000)),
+        format!("id{} = 1", " ^ 1".repeat(60)),
         format!("{}name{} = 'x'", "REPLACE(".repeat(9), ", '', 'xxxxxxxxxx')".repeat(9)),
     ] {
         let error = fresh.store.call(&own(&filter, ""));
@@ -525,4 +527,86 @@ fn a_computation_without_a_result_is_the_callers_mistake(fresh: &Fresh) {
     };
     fresh.refused(InvalidArgument, request);
     assert_eq!(find(fresh, "id / 0 IS NULL AND MOD(id, 0) IS NULL").len(), 1);
+}
+
+/// Each of these holds for the one node that there is.
+fn functions_have_the_same_corner_cases_everywhere(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    let custom_properties = properties([
+        ("big", double(9_007_199_254_740_991.0)),
+        ("half", double(2.5)),
+        ("eighth", double(0.125)),
+        ("number", text(" -9.5e1kg")),
+        ("path", text("a\\b%c_d|e")),
+        ("blanks", text("  x--  ")),
+    ]);
+    fresh.artifacts([Artifact { custom_properties, ..artifact(type_id) }]);
+    for filter in [
+        // The id is 1, of 64 bits.
+        "id >> 32 = 0 AND id << 40 = 1099511627776 AND id << 63 < 0 AND id << 64 = 0",
+        "id << -1 = 0 AND -8 >> 1 = -4 AND -8 >> 70 = -1 AND -8 >> -1 = -16 AND id >> -64 = 0",
+        "(id + 4294967295) * 2 = 8589934592 AND ~id = -2 AND (id | 6) ^ 3 = 4",
+        "CAST(custom_properties.big.double_value AS INT64) = 9007199254740991",
+        "ROUND(custom_properties.big.double_value) = 9007199254740991.0",
+        "ROUND(custom_properties.half.double_value) = 3 AND ROUND(-2.5) = -3",
+        "ROUND(custom_properties.eighth.double_value, 2) = 0.13",
+        "ROUND(custom_properties.half.double_value, 0) = 3",
+        "CAST(custom_properties.number.string_value AS INT64) = -9",
+        "CAST(custom_properties.number.string_value AS DOUBLE) = -95",
+        "CAST(custom_properties.path.string_value AS DOUBLE) = 0",
+        "CAST(custom_properties.path.string_value AS INT64) = 0",
+        "CAST(name AS INT64) IS NULL AND CAST(name AS DOUBLE) IS NULL AND LENGTH(name) IS NULL",
+        "CAST('9223372036854775808' || LOWER('X') AS INT64) = 9223372036854775807",
+        "CAST(LOWER('-1234567890123456789X') AS INT64) = -1234567890123456789",
+        "'b' BETWEEN COALESCE(name, 'a') AND 'zz' AND NOT ('b' BETWEEN name AND 'zz') IS TRUE",
+        "UPPER('\u{e9}t') = '\u{e9}T' AND LOWER('\u{c9}T') = '\u{c9}t'",
+        "NOT '\u{c9}' LIKE '\u{e9}'",
+        "CAST(1.9 AS INT64) = 2 AND CAST(custom_properties.half.double_value AS INT64) = 2",
+        r"custom_properties.path.string_value LIKE 'A\\B%' AND NOT ('ab' LIKE 'a\\b')",
+        r"NOT (custom_properties.path.string_value LIKE 'a\\%x') AND 'a|b' LIKE 'A|_'",
+        "SUBSTR('abc', NULL) IS NULL AND SUBSTR('abc', 1, NULL) IS NULL",
+        "ROUND(1.5, NULL) IS NULL AND SUBSTR('abc', NULL, 1) IS NULL",
+        "REPLACE('abc', 'a', NULL) IS NULL AND SIGN(id) | 2 = 3 AND MOD(SIGN(-id), 2) = -1",
+        "id * 2147483647 * 2 = 4294967294 AND type_id * 2147483647 > 4294967294",
+        "TRIM(custom_properties.blanks.string_value) = 'x--'",
+        "TRIM(custom_properties.blanks.string_value, ' -') = 'x'",
+        "LTRIM(custom_properties.blanks.string_value, '') = '  x--  '",
+        r"RTRIM(']x^[-\\', r'-]\[') = ']x^'",
+        "SUBSTR('abcdef', 0) = 'abcdef' AND SUBSTR('abcdef', -2) = 'ef'",
+        "SUBSTR('abcdef', 0, 2) = 'a' AND SUBSTR('abcdef', -3, 2) = 'de'",
+        "SUBSTR('abcdef', 4, -2) = 'bc' AND SUBSTR('abcdef', -10, 6) = 'ab'",
+        "SUBSTR('abcdef', 9) = '' AND SUBSTR('abcdef', 2, 0) = ''",
+        "IF(id = 1, 'A', 'b') = 'A' AND IF(id = 1, 'A', 'b') != 'a'",
+        "GREATEST(1, 2.5) = 2.5 AND GREATEST(id, NULL) IS NULL AND LEAST('b', 'A') = 'A'",
+        "ENDS_WITH('abc', 'bc') AND NOT ENDS_WITH('c', 'bc') AND STARTS_WITH('abc', '')",
+        "STRPOS('abc', 'c') = 3 AND STRPOS('abc', 'x') = 0 AND MOD(-7, 2) = -1 AND DIV(-7, 2) = -3",
+        "7 / 2 = 3.5 AND CAST(2.0 AS STRING) = '2' AND CAST(id = 1 AS STRING) = 'true'",
+        "CONCAT('a', 'b', 'c') = 'abc' AND 'a' || 'b' = 'ab' AND REPLACE('aXa', 'a', '') = 'X'",
+    ] {
+        assert_eq!(find(fresh, filter).len(), 1, "{filter}");
+    }
+}
+
+fn texts_are_characters_in_functions_and_orders(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    let all = ["\u{e9}a", "Z", "\u{1f600}", "a", "\u{65e5}\u{672c}", "B\u{e9}"];
+    fresh.artifacts(all.map(|name| named_artifact(type_id, name)));
+    assert_both(fresh, "LENGTH(name) = 2", &["\u{e9}a", "\u{65e5}\u{672c}", "B\u{e9}"]);
+    assert_both(fresh, "name LIKE '_'", &["Z", "\u{1f600}", "a"]);
+    assert_both(fresh, "SUBSTR(name, 2) = '\u{e9}'", &["B\u{e9}"]);
+    assert_both(
+        fresh,
+        "name IN ('\u{1f600}', '\u{65e5}\u{672c}')",
+        &["\u{1f600}", "\u{65e5}\u{672c}"],
+    );
+    assert_both(fresh, "name > 'a'", &["\u{e9}a", "\u{1f600}", "\u{65e5}\u{672c}"]);
+    let ordered = ["B\u{e9}", "Z", "a", "\u{e9}a", "\u{65e5}\u{672c}", "\u{1f600}"];
+    let mut request = own("", "name");
+    assert_eq!(names(&fresh.call(request.clone()).artifacts), ordered);
+    request.page_size = 1;
+    for name in ordered {
+        let page = fresh.call(request.clone());
+        assert_eq!(names(&page.artifacts), [name]);
+        request.page_token = page.next_page_token.unwrap_or_default();
+    }
 }

@@ -23,34 +23,36 @@ use headwater_proto::ml_metadata::{
     PutArtifactTypeRequest, PutArtifactsRequest, PutContextTypeRequest, PutContextsRequest,
     PutExecutionTypeRequest, PutExecutionsRequest, Value, value,
 };
-use headwater_store::{Call, Error, ErrorKind, Method, Observer, StatementRun, Store, StoreUrl};
+use headwater_store::{Call, Error, ErrorKind, Method, Observer, StatementRun, Store};
 
 /// A database that the behaviours run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Database {
     SqliteFile,
     SqliteMemory,
+    Postgres,
+    MySql,
 }
 
 /// A fresh store and what it runs; gone when dropped.
 pub(crate) struct Fresh {
     pub(crate) store: Arc<Store>,
     statements: Arc<Statements>,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Database {
-    pub(crate) fn fresh(self) -> Fresh {
-        let folder = tempfile::tempdir().unwrap();
-        let url = match self {
-            Database::SqliteFile => StoreUrl::file(folder.path().join("store.db")),
-            Database::SqliteMemory => StoreUrl::memory(),
-        };
+    /// An empty store, unless the server of the database is not there.
+    pub(crate) fn fresh(self) -> Option<Fresh> {
+        let place = Place::new(self)?;
         let statements = Arc::new(Statements::default());
-        let store = Store::open(&url).unwrap().observed_by(statements.clone());
-        Fresh { store: Arc::new(store), statements, _folder: folder }
+        let store = Store::open(&place.url()).unwrap().observed_by(statements.clone());
+        Some(Fresh { store: Arc::new(store), statements, _place: place })
     }
 }
+
+/// Makes and removes the databases of tests.
+pub(crate) use crate::places::Place;
 
 /// Remembers the statements of the last call.
 #[derive(Debug, Default)]
@@ -81,20 +83,20 @@ impl Random {
 
 /// Makes a test of each behaviour on each database.
 macro_rules! behaviours {
+    (@on $module:ident $database:ident $($behaviour:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $behaviour() {
+                let fresh = $crate::conformance::Database::$database.fresh();
+                fresh.iter().for_each(super::$behaviour);
+            })*
+        }
+    };
     ($($behaviour:ident)*) => {
-        mod on_sqlite_file {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&$crate::conformance::Database::SqliteFile.fresh());
-            })*
-        }
-
-        mod on_sqlite_memory {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&$crate::conformance::Database::SqliteMemory.fresh());
-            })*
-        }
+        $crate::conformance::behaviours! { @on on_sqlite_file SqliteFile $($behaviour)* }
+        $crate::conformance::behaviours! { @on on_sqlite_memory SqliteMemory $($behaviour)* }
+        $crate::conformance::behaviours! { @on on_postgres Postgres $($behaviour)* }
+        $crate::conformance::behaviours! { @on on_mysql MySql $($behaviour)* }
     };
 }
 pub(crate) use behaviours;

@@ -303,7 +303,8 @@ fn a_batch_is_all_or_nothing_and_keeps_its_order(fresh: &Fresh) {
         vec![named_artifact(type_id, "b"), named_artifact(type_id, "a"), named_artifact(999, "c")];
     fresh.refused(AlreadyExists, put(bad));
     let next = fresh.artifacts([named_artifact(type_id, "b"), named_artifact(type_id, "c")]);
-    assert_eq!(next, [first + 1, first + 2]);
+    // An attempt that failed may have used ids up.
+    assert!(first < next[0] && next[0] < next[1], "{first} {next:?}");
 }
 
 fn one_request_may_make_and_update_the_same_node_again(fresh: &Fresh) {

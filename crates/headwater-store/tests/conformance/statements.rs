@@ -94,14 +94,14 @@ fn a_step_costs_a_statement_per_table(fresh: &Fresh) {
     assert_eq!(
         fresh.last_statements(),
         [
+            "artifact_select_existing_id",
+            "context_select_by_type_and_name",
             "artifact_insert*2",
             "artifact_property_insert*10",
             "execution_insert*1",
             "execution_property_insert*10",
-            "artifact_select_existing_id",
             "event_insert*4",
             "event_path_insert*8",
-            "context_select_by_type_and_name",
             "association_insert*2",
             "attribution_insert*8",
         ]
@@ -127,7 +127,7 @@ fn an_update_that_changes_nothing_writes_nothing(fresh: &Fresh) {
     fresh.artifacts([stored]);
     assert_eq!(
         fresh.last_statements(),
-        ["artifact_select_by_id", "artifact_property_select_by_id"]
+        ["artifact_select_to_change", "artifact_property_select_by_id"]
     );
 }
 

@@ -1,0 +1,20 @@
+-- Versions and descriptions of types, base types and parents of contexts are lost.
+DROP TABLE ParentType;
+DROP TABLE ParentContext;
+ALTER TABLE Type
+  DROP KEY idx_type_name,
+  DROP COLUMN version,
+  DROP COLUMN description;
+ALTER TABLE Artifact
+  DROP KEY idx_artifact_uri,
+  DROP KEY idx_artifact_create_time_since_epoch,
+  DROP KEY idx_artifact_last_update_time_since_epoch;
+ALTER TABLE Execution
+  DROP KEY idx_execution_create_time_since_epoch,
+  DROP KEY idx_execution_last_update_time_since_epoch;
+ALTER TABLE Context
+  DROP KEY idx_context_create_time_since_epoch,
+  DROP KEY idx_context_last_update_time_since_epoch;
+ALTER TABLE Event
+  DROP KEY idx_event_artifact_id,
+  DROP KEY idx_event_execution_id;

@@ -1,0 +1,3 @@
+CREATE TABLE MLMDEnv (
+  schema_version INT PRIMARY KEY
+);

@@ -1,0 +1,9 @@
+ALTER TABLE ArtifactProperty
+  ADD COLUMN proto_value MEDIUMBLOB,
+  ADD COLUMN bool_value BOOLEAN;
+ALTER TABLE ExecutionProperty
+  ADD COLUMN proto_value MEDIUMBLOB,
+  ADD COLUMN bool_value BOOLEAN;
+ALTER TABLE ContextProperty
+  ADD COLUMN proto_value MEDIUMBLOB,
+  ADD COLUMN bool_value BOOLEAN;

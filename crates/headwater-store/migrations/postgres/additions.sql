@@ -1,0 +1,19 @@
+-- What Headwater adds beside MLMD's tables. Safe to run again on every start.
+
+-- MLMD scans the whole table to find the contexts of an execution or an artifact.
+CREATE INDEX IF NOT EXISTS hw_association_execution_id ON Association (execution_id);
+CREATE INDEX IF NOT EXISTS hw_attribution_artifact_id ON Attribution (artifact_id);
+
+-- A list of one type by id goes through this index in order, where MLMD reads all of the type.
+CREATE INDEX IF NOT EXISTS hw_artifact_type_id ON Artifact (type_id);
+CREATE INDEX IF NOT EXISTS hw_execution_type_id ON Execution (type_id);
+CREATE INDEX IF NOT EXISTS hw_context_type_id ON Context (type_id);
+
+-- A type is made once, however many make it at the same time: whoever makes it takes its name here
+-- first. MLMD's table has no such key.
+CREATE TABLE IF NOT EXISTS hw_type_key (
+  type_kind SMALLINT NOT NULL,
+  name VARCHAR(255) NOT NULL,
+  version VARCHAR(255) NOT NULL,
+  PRIMARY KEY (type_kind, name, version)
+);

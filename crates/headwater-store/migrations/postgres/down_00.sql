@@ -1,0 +1,2 @@
+-- Version 0 is told by the tables that are there.
+DROP TABLE MLMDEnv;

@@ -1,0 +1,3 @@
+-- Contexts are lost.
+DROP TABLE Context;
+DROP TABLE ContextProperty;

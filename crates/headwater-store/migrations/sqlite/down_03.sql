@@ -1,0 +1,3 @@
+-- What contexts hold is lost.
+DROP TABLE Association;
+DROP TABLE Attribution;
