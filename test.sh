@@ -4,8 +4,11 @@
 #   bash test.sh
 #
 # Environment:
+#   HEADWATER_TEST_POSTGRES   a PostgreSQL server for tests, as in postgres://postgres@127.0.0.1:5432
+#   HEADWATER_TEST_MYSQL      a MySQL or MariaDB server, as in mysql://root@127.0.0.1:3306
 #   HEADWATER_TEST_REQUIRED   set (as in CI): what would be left out is a failure
 #   PYTHON                    a CPython 3.10 or 3.11; without it one is looked for
+#   MATRIX                    Pythons and protobufs for the wheel; see python/test.sh
 #   ORACLE_SEEDS, ORACLE_STEPS, CLIENT_CALLS, KILL_ROUNDS   see tests/mlmd/README.md
 set -euo pipefail
 
@@ -14,6 +17,21 @@ python_minor_min=10
 # shellcheck source=scripts/client_env.sh
 source "$repo/scripts/client_env.sh"
 cd "$repo"
+
+# Databases named hw_test_… and mlmd_… are made and dropped on the servers, and nothing else.
+server() {
+    if [ -n "${!1:-}" ]; then return; fi
+    if [ -n "${HEADWATER_TEST_REQUIRED:-}" ]; then fail "$1 names no $2 server" "$3"; fi
+    printf '\nSKIPPED: all tests on %s. Name a server that may be used:\n  %s\n' "$2" "$3" >&2
+}
+server HEADWATER_TEST_POSTGRES PostgreSQL \
+    "HEADWATER_TEST_POSTGRES=postgres://USER:PASSWORD@127.0.0.1:5432 bash test.sh"
+server HEADWATER_TEST_MYSQL MySQL \
+    "HEADWATER_TEST_MYSQL=mysql://USER:PASSWORD@127.0.0.1:3306 bash test.sh"
+# Most of what these tests do is waiting for a server.
+if [ -n "${HEADWATER_TEST_POSTGRES:-}${HEADWATER_TEST_MYSQL:-}" ]; then
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-8}
+fi
 
 check_cargo
 say "Rust: unit tests, behaviours on every database, golden files, documentation"
@@ -34,5 +52,15 @@ if [ -z "$python" ]; then
 fi
 install_client "$repo/.venv/tests" "$repo/tests/mlmd/requirements.txt"
 say "The unmodified ml-metadata client against the server, and the released library as an oracle"
-cd tests/mlmd
+cd "$repo/tests/mlmd"
 "$repo/.venv/tests/bin/python" -m pytest --quiet
+bash "$repo/python/test.sh"
+if [ -n "${HEADWATER_TEST_POSTGRES:-}${HEADWATER_TEST_MYSQL:-}" ]; then
+    say "Races, faults and latency on database servers"
+    "$repo/.venv/tests/bin/python" -m pip install --quiet --disable-pip-version-check \
+        -r "$repo/tests/backends/requirements.txt"
+    cd "$repo/tests/backends"
+    # test_faults.py and test_clusters.py take a quarter of an hour; tests/backends/README.md.
+    START_ROUNDS=${START_ROUNDS:-2} "$repo/.venv/tests/bin/python" -m pytest --quiet \
+        test_proxy.py test_races.py test_load.py test_latency.py test_interchange.py
+fi

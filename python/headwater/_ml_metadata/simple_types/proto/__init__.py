@@ -1,0 +1,1 @@
+"""The message that lists the types every store has from the start."""

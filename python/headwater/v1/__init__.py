@@ -1,0 +1,1 @@
+"""The messages of Headwater's own service."""

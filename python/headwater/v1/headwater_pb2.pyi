@@ -1,0 +1,148 @@
+from ml_metadata.proto import metadata_store_pb2 as _metadata_store_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+DIRECTION_UNSPECIFIED: Direction
+DOWNSTREAM: Direction
+UPSTREAM: Direction
+
+class ListArtifactsRequest(_message.Message):
+    __slots__ = ["filter", "order_by", "page_size", "page_token"]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    order_by: str
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListArtifactsResponse(_message.Message):
+    __slots__ = ["artifacts", "next_page_token"]
+    ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    artifacts: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Artifact]
+    next_page_token: str
+    def __init__(self, artifacts: _Optional[_Iterable[_Union[_metadata_store_pb2.Artifact, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListContextsRequest(_message.Message):
+    __slots__ = ["filter", "order_by", "page_size", "page_token"]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    order_by: str
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListContextsResponse(_message.Message):
+    __slots__ = ["contexts", "next_page_token"]
+    CONTEXTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    contexts: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Context]
+    next_page_token: str
+    def __init__(self, contexts: _Optional[_Iterable[_Union[_metadata_store_pb2.Context, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListExecutionsRequest(_message.Message):
+    __slots__ = ["filter", "order_by", "page_size", "page_token"]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    order_by: str
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[str] = ..., order_by: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListExecutionsResponse(_message.Message):
+    __slots__ = ["executions", "next_page_token"]
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    executions: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Execution]
+    next_page_token: str
+    def __init__(self, executions: _Optional[_Iterable[_Union[_metadata_store_pb2.Execution, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class PageToken(_message.Message):
+    __slots__ = ["hops", "id", "is_execution", "keys", "order_by"]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    IS_EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    hops: int
+    id: int
+    is_execution: bool
+    keys: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Value]
+    order_by: str
+    def __init__(self, order_by: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[_metadata_store_pb2.Value, _Mapping]]] = ..., id: _Optional[int] = ..., hops: _Optional[int] = ..., is_execution: bool = ...) -> None: ...
+
+class TraceLineageRequest(_message.Message):
+    __slots__ = ["counts_only", "direction", "hops_max", "keep_artifacts", "keep_executions", "nodes_max", "page_token", "start_artifacts", "start_executions", "stop_artifacts", "stop_executions"]
+    COUNTS_ONLY_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    HOPS_MAX_FIELD_NUMBER: _ClassVar[int]
+    KEEP_ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    NODES_MAX_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    START_EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    STOP_ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    STOP_EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    counts_only: bool
+    direction: Direction
+    hops_max: int
+    keep_artifacts: str
+    keep_executions: str
+    nodes_max: int
+    page_token: str
+    start_artifacts: _containers.RepeatedScalarFieldContainer[str]
+    start_executions: _containers.RepeatedScalarFieldContainer[str]
+    stop_artifacts: str
+    stop_executions: str
+    def __init__(self, start_artifacts: _Optional[_Iterable[str]] = ..., start_executions: _Optional[_Iterable[str]] = ..., direction: _Optional[_Union[Direction, str]] = ..., hops_max: _Optional[int] = ..., stop_artifacts: _Optional[str] = ..., stop_executions: _Optional[str] = ..., keep_artifacts: _Optional[str] = ..., keep_executions: _Optional[str] = ..., counts_only: bool = ..., nodes_max: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class TraceLineageResponse(_message.Message):
+    __slots__ = ["counts", "events", "next_page_token", "nodes"]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[TracedCount]
+    events: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Event]
+    next_page_token: str
+    nodes: _containers.RepeatedCompositeFieldContainer[TracedNode]
+    def __init__(self, counts: _Optional[_Iterable[_Union[TracedCount, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[TracedNode, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[_metadata_store_pb2.Event, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class TracedCount(_message.Message):
+    __slots__ = ["hops", "nodes", "of_artifacts", "type"]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    OF_ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    hops: int
+    nodes: int
+    of_artifacts: bool
+    type: str
+    def __init__(self, hops: _Optional[int] = ..., of_artifacts: bool = ..., type: _Optional[str] = ..., nodes: _Optional[int] = ...) -> None: ...
+
+class TracedNode(_message.Message):
+    __slots__ = ["artifact", "execution", "hops"]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
+    artifact: _metadata_store_pb2.Artifact
+    execution: _metadata_store_pb2.Execution
+    hops: int
+    def __init__(self, hops: _Optional[int] = ..., artifact: _Optional[_Union[_metadata_store_pb2.Artifact, _Mapping]] = ..., execution: _Optional[_Union[_metadata_store_pb2.Execution, _Mapping]] = ...) -> None: ...
+
+class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []

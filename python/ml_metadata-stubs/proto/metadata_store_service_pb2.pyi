@@ -1,0 +1,1 @@
+from headwater._ml_metadata.proto.metadata_store_service_pb2 import *
