@@ -8,8 +8,11 @@ all that hangs on them would take the wheel hours.
            all lanes, so that what is linked lies far apart in the tables, as in a store that grew.
     fan    the hot data set and the 3,332 executions that read it, 9,996 descendants. It is the same
            in each size, so that its answer is too.
+    group  a context of 1,000 executions that lie all over the store.
 """
 
+import contextlib
+import io
 import os
 import pathlib
 import random
@@ -19,7 +22,9 @@ import time
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-VERSION = 1  # of what is made here; files of another version are made anew
+import sides
+
+VERSION = 2  # of what is made here; files of another version are made anew
 SEED = 20240229
 DAYS = 25
 EXECUTIONS_PER_RUN = 4
@@ -30,6 +35,8 @@ FAN_LANES = 16  # whose sources the fan reads besides the hot data set: all ther
 SIZE_MIN = 1 + FAN_RUNS * ARTIFACTS_PER_RUN + FAN_LANES * ARTIFACTS_PER_LANE
 PIPELINES = 10
 HOT_ARTIFACT_ID = 1
+GROUP = "group-of-1000"
+GROUP_EXECUTIONS = 1000
 RARE_NODES = 20  # have the rare owner; as many others have the rare accuracy
 RARE_OWNER = "ada@example.org"
 RARE_ACCURACY = 0.99999
@@ -99,6 +106,57 @@ def prepare(folder, size):
     seconds, megabytes = time.monotonic() - began, path.stat().st_size / 1e6
     print(f"{size} artifacts: made in {seconds:.0f} s, {megabytes:.0f} MB", flush=True)
     return path
+
+
+def prepare_postgres(folder, size):
+    """The name of a PostgreSQL database with the rows of the file, which stays for later runs."""
+    name = f"hw_bench_graph_{VERSION}_{size}"
+    if sides.rows(sides.SERVERS["postgres"], f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+        return name
+    part, began = f"{name}_part", time.monotonic()
+    sides.rows(sides.SERVERS["postgres"], f"DROP DATABASE IF EXISTS {part} WITH (FORCE)")
+    place = f"{sides.SERVERS['postgres']}/{part}"
+    sides.Server(place).close()  # makes the tables
+    source = contextlib.closing(sqlite3.connect(prepare(folder, size)))
+    with source as file, sides.connect(place) as connection, connection.cursor() as cursor:
+        _copy(file, cursor)
+    sides.rows(sides.SERVERS["postgres"], f"ALTER DATABASE {part} RENAME TO {name}")
+    print(f"{size} artifacts: copied to PostgreSQL in {time.monotonic() - began:.0f} s", flush=True)
+    return name
+
+
+def _copy(source, cursor):
+    """Copies all tables; their indexes are made at the end, as in the file."""
+    cursor.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
+    tables = [*COLUMNS, "Type", "TypeProperty", "ParentType"]
+    cursor.execute(f"TRUNCATE {', '.join(tables)}")
+    cursor.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        " AND indexdef NOT LIKE 'CREATE UNIQUE%'"
+    )
+    indexes = cursor.fetchall()
+    for name, _ in indexes:
+        cursor.execute(f"DROP INDEX {name}")
+    for table in tables:
+        rows = source.execute(f"SELECT * FROM {table}")
+        columns = ", ".join(column for column, *_ in rows.description)
+        while batch := rows.fetchmany(BATCH_ROWS):
+            lines = (
+                "\t".join("\\N" if value is None else str(value) for value in row) for row in batch
+            )
+            cursor.copy_expert(
+                f"COPY {table} ({columns}) FROM STDIN", io.StringIO("\n".join(lines))
+            )
+        if "id" in columns.split(", "):
+            last = f"SELECT max(id) FROM {table}"
+            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), ({last}))")
+    for _, definition in indexes:
+        cursor.execute(definition)
+    cursor.execute("ANALYZE")
+
+
+def _copied(value):
+    return "\\N" if value is None else str(value)
 
 
 def _put_types(path):
@@ -193,6 +251,9 @@ class _Graph:
                     fan += 1
         while self.counts["Artifact"] < self.size:
             self.artifact("Report", [])
+        group = self.context("pipeline", GROUP)
+        for place in range(GROUP_EXECUTIONS):
+            self.add("Association", group, 1 + place * self.counts["Execution"] // GROUP_EXECUTIONS)
         for table in COLUMNS:
             self.flush(table)
 

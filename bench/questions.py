@@ -4,6 +4,7 @@ import base64
 import sqlite3
 from typing import NamedTuple
 
+from google.protobuf import json_format
 from google.protobuf.message import Message
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
@@ -23,13 +24,14 @@ class Question(NamedTuple):
     method: str
     ours: Message
     theirs: Message
+    targets: dict = {}  # size -> how many times as long the wheel is to take
+    is_page: bool = True  # whether the answer does not grow with the store
 
 
 def all_about(path):
     """All questions, about nodes that the file at `path` has."""
     found = Found(path)
-    one = service.GetArtifactsByIDRequest(artifact_ids=[found.artifact_id])
-    yield same("one artifact by id, for the cost of a call", "GetArtifactsByID", one)
+    yield from by_id(found)
     for place, offset in (
         ("first", 0),
         ("middle", found.artifacts // 2),
@@ -38,55 +40,73 @@ def all_about(path):
         tokens = found.tokens_after(offset) if offset else (None, None)
         requests = [artifacts(by_update=True, token=token) for token in tokens]
         yield Question(f"page by update time, {place}", "GetArtifacts", *requests)
-    for name, filter_query, by_update in filters(found):
-        yield same(name, "GetArtifacts", artifacts(filter_query, by_update))
-    yield lineage("lineage, 20 hops upstream", found.deep_id, 20, UPSTREAM)
+    last = artifacts(token=token_after_id(found.artifacts - PAGE))
+    yield same("page by id, last", "GetArtifacts", last)
+    for name, filter_query, by_update, targets in filters(found):
+        yield same(name, "GetArtifacts", artifacts(filter_query, by_update), targets)
+    targets = {10_000: 8, 1_000_000: 100}
+    yield lineage("lineage, 20 hops upstream", found.deep_id, 20, UPSTREAM, targets)
     hot = "lineage, both ways from the hot data set"
     yield lineage(hot, graph.HOT_ARTIFACT_ID, 2, BIDIRECTIONAL)
+
+
+def by_id(found):
+    """What needs no filter: nodes by id, and what hangs on one."""
+    one = service.GetArtifactsByIDRequest(artifact_ids=[found.artifact_id])
+    yield same("`get_artifacts_by_id`, 1", "GetArtifactsByID", one, {10_000: 5})
+    ids = range(1, found.artifacts, found.artifacts // PAGE)
+    many = service.GetArtifactsByIDRequest(artifact_ids=list(ids)[:PAGE])
+    yield same("`get_artifacts_by_id`, 100", "GetArtifactsByID", many, {10_000: 8})
+    members = service.GetExecutionsByContextRequest(context_id=found.group_id)
+    yield same("members of a context, 1,000", "GetExecutionsByContext", members, {10_000: 20})
+    contexts = service.GetContextsByExecutionRequest(execution_id=found.execution_id)
+    name = "contexts of one execution"
+    yield same(name, "GetContextsByExecution", contexts, {1_000_000: 300})
 
 
 def filters(found):
     many = "properties.accuracy.double_value > 0.9"
     run = f"contexts_run.type = 'run' AND contexts_run.name = '{found.run}'"
     pipeline = f"contexts_p.type = 'pipeline' AND contexts_p.name = '{found.pipeline}'"
-    yield "accuracy > 0.9, by id", many, False
-    yield "accuracy > 0.9, by update time", many, True
+    yield "smallest filter, `id = …`", f"id = {found.artifact_id}", False, {10_000: 20}
+    yield "accuracy > 0.9, by id", many, False, {1_000_000: 200}
+    yield "accuracy > 0.9, by update time", many, True, {}
     for order, by_update in (("id", False), ("update time", True)):
         rare = f"properties.accuracy.double_value > {graph.RARE_ACCURACY}"
-        yield f"accuracy > {graph.RARE_ACCURACY}, by {order}", rare, by_update
+        yield f"accuracy > {graph.RARE_ACCURACY}, by {order}", rare, by_update, {}
         owner = f"custom_properties.owner.string_value = '{graph.RARE_OWNER}'"
-        yield f"owner of few, by {order}", owner, by_update
-    yield "name = '...'", f"name = '{found.name}'", False
-    yield "uri = '...'", f"uri = '{found.uri}'", False
-    yield "run and output event", f"{run} AND events_0.type = OUTPUT", False
-    yield "run and pipeline", f"{run} AND {pipeline}", False
+        yield f"owner of few, by {order}", owner, by_update, {}
+    yield "name = '…'", f"name = '{found.name}'", False, {}
+    yield "uri = '…'", f"uri = '{found.uri}'", False, {}
+    yield "run and output event", f"{run} AND events_0.type = OUTPUT", False, {}
+    yield "run and pipeline", f"{run} AND {pipeline}", False, {}
 
 
-def same(name, method, request):
-    return Question(name, method, request, request)
+def same(name, method, request, targets=None):
+    return Question(name, method, request, request, targets or {})
 
 
 def artifacts(filter_query="", by_update=False, token=None):
     request = service.GetArtifactsRequest()
     options = request.options
     options.max_result_size = PAGE
+    options.order_by_field.is_asc = not by_update
     if filter_query:
         options.filter_query = filter_query
     if by_update:
         options.order_by_field.field = LAST_UPDATE_TIME
-        options.order_by_field.is_asc = False
     if token:
         options.next_page_token = token
     return request
 
 
-def lineage(name, artifact_id, hops, direction):
+def lineage(name, artifact_id, hops, direction, targets=None):
     request = service.GetLineageSubgraphRequest()  # without a mask: everything
     options = request.lineage_subgraph_query_options
     options.starting_artifacts.filter_query = f"id = {artifact_id}"
     options.max_num_hops = hops
     options.direction = direction
-    return same(name, "GetLineageSubgraph", request)
+    return same(name, "GetLineageSubgraph", request, targets)._replace(is_page=False)
 
 
 class Found:
@@ -103,6 +123,10 @@ class Found:
         )
         self.artifact_id, self.name, self.uri = self.one(in_run, self.run)
         self.deep_id = self.one(in_run, graph.run_name(graph.DAYS - 1, 5))[0]
+        self.group_id = self.one("SELECT id FROM Context WHERE name = ?", graph.GROUP)[0]
+        self.execution_id = self.one(
+            "SELECT execution_id FROM Event WHERE artifact_id = ?", self.artifact_id
+        )[0]
         self.pipeline = self.one(
             "SELECT parent.name FROM ParentContext"
             " JOIN Context AS parent ON parent.id = parent_context_id"
@@ -130,50 +154,104 @@ class Found:
         return encoded(ours), encoded(theirs)
 
 
+def token_after_id(last_id):
+    """The token, for both sides, with which the page by id ends that has this one last."""
+    token = pb.ListOperationNextPageToken(id_offset=last_id, field_offset=last_id)
+    token.listed_ids.append(last_id)
+    token.set_options.CopyFrom(artifacts().options)
+    return encoded(token)
+
+
 def encoded(token):
     return base64.urlsafe_b64encode(token.SerializeToString()).decode().rstrip("=")
 
 
-# What two answers must have in common, as a whole.
+# What two answers must have in common: everything.
 
 
-def content(answer):
-    """What is compared: ids in order for lists; all nodes, edges and types for a lineage."""
-    if not isinstance(answer, service.GetLineageSubgraphResponse):
-        return [artifact.id for artifact in answer.artifacts]
-    subgraph = answer.lineage_subgraph
+def content(method, answer, is_bare=False):
+    """What is compared: all nodes, in their order where the call has one; edges and types.
+
+    In a bare lineage, as the contract's method answers it, nodes are their ids; Python's API adds
+    the rest of them, with more calls.
+    """
     parts = {}
-    for field, message in subgraph.ListFields():
-        if field.name in ("artifacts", "executions", "contexts"):
-            parts[field.name] = sorted(node.id for node in message)
+    message = getattr(answer, "lineage_subgraph", answer)
+    for field, values in message.ListFields():
+        if field.name == "next_page_token" or (is_bare and field.name.endswith("_types")):
+            continue
+        if is_bare and field.name in ("artifacts", "executions", "contexts"):
+            parts[field.name] = [str(value.id) for value in values]
         else:
-            parts[field.name] = sorted(
-                each.SerializeToString(deterministic=True) for each in message
-            )
+            parts[field.name] = [text_of(value) for value in values]
+        if method in ("GetLineageSubgraph", "GetExecutionsByContext"):
+            parts[field.name].sort()
     return parts
 
 
-def size_of(answer):
-    """How many nodes an answer has."""
-    if isinstance(answer, service.GetLineageSubgraphResponse):
-        subgraph = answer.lineage_subgraph
-        return len(subgraph.artifacts) + len(subgraph.executions)
-    return len(answer.artifacts)
+def text_of(message):
+    """A message in words. The released wheel makes fifteen digits of a double."""
+    for field in ("properties", "custom_properties"):
+        for value in getattr(message, field, {}).values():
+            if hasattr(value, "double_value") and value.HasField("double_value"):
+                value.double_value = round(value.double_value, 6)
+    return json_format.MessageToJson(message, indent=None, sort_keys=True)
+
+
+def nodes_of(answer):
+    """The nodes of an answer by the name of their table."""
+    message = getattr(answer, "lineage_subgraph", answer)
+    tables = {"Artifact": "artifacts", "Execution": "executions", "Context": "contexts"}
+    found = {table: list(getattr(message, field, [])) for table, field in tables.items()}
+    return {table: nodes for table, nodes in found.items() if nodes}
 
 
 def difference(ours, theirs):
     """Where two contents part, in words; nothing if they are equal."""
-    if ours == theirs:
-        return None
-    if isinstance(ours, list):
-        return f"{len(ours)} ids, MLMD has {len(theirs)}: {ours[:5]}..., {theirs[:5]}..."
     words = []
     for part in sorted(ours.keys() | theirs.keys()):
         here, there = ours.get(part, []), theirs.get(part, [])
         if here != there:
             only_here, only_there = set(here) - set(there), set(there) - set(here)
             words.append(
-                f"{part}: {len(here)}, MLMD has {len(there)};"
-                f" {len(only_here)} only here, {len(only_there)} only there"
+                f"{part}: {len(here)}, the wheel has {len(there)}; {len(only_here)} only here"
+                f" {sorted(only_here)[:1]}, {len(only_there)} only there {sorted(only_there)[:1]}"
             )
     return "; ".join(words)
+
+
+# The bound: the rows that an answer is made of, by ids that are known already.
+
+MINE = "IN (SELECT value FROM json_each(?))"
+COLUMNS = {
+    "Artifact": "id, type_id, name, external_id, create_time_since_epoch,"
+    " last_update_time_since_epoch, uri, state",
+    "Execution": "id, type_id, name, external_id, create_time_since_epoch,"
+    " last_update_time_since_epoch, last_known_state",
+    "Context": "id, type_id, name, external_id, create_time_since_epoch,"
+    " last_update_time_since_epoch",
+}
+EDGES = {
+    "Artifact": ["SELECT context_id, artifact_id FROM Attribution WHERE artifact_id " + MINE],
+    "Execution": [
+        "SELECT context_id, execution_id FROM Association WHERE execution_id " + MINE,
+        "SELECT e.*, p.is_index_step, p.step_index, p.step_key FROM Event AS e"
+        " LEFT JOIN EventPath AS p ON p.event_id = e.id WHERE e.execution_id " + MINE,
+    ],
+}
+
+
+def bound(answer):
+    """The statements of an answer, each with its ids, and how many rows they give at least."""
+    statements, least = [], 0
+    for table, nodes in nodes_of(answer).items():
+        ids = [node.id for node in nodes]
+        texts = [
+            f"SELECT {COLUMNS[table]} FROM {table} WHERE id {MINE}",
+            f"SELECT * FROM {table}Property WHERE {table}_id {MINE}",
+        ]
+        if hasattr(answer, "lineage_subgraph"):
+            texts += EDGES.get(table, [])
+        statements += [(text, ids) for text in texts]
+        least += sum(1 + len(node.properties) + len(node.custom_properties) for node in nodes)
+    return statements, least
