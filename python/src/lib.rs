@@ -11,6 +11,10 @@ use prost::Message as _;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+/// A tenth quicker than the C library's with answers of many nodes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A store that is open in this process. Any number of threads may call it.
 #[pyclass(frozen, module = "headwater._native")]
 struct Store {

@@ -1,7 +1,7 @@
 //! gRPC: any method of the table, bytes in and bytes out. Decides nothing about a request.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
-use headwater_store::{Access, Cancel, Capacity, Error, ErrorKind, Method, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use headwater_store::{Access, Caller, Capacity, Error, ErrorKind, Method, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::ServerStreamingService;
@@ -28,6 +28,7 @@ struct Turns {
     lists: usize,
     /// They are as slow as those who read them.
     streams: usize,
+    /// None where writes are [`Writes`].
     writers: usize,
 }
 
@@ -35,13 +36,8 @@ impl Turns {
     /// Divides the connections of a store. One is left for asking whether the database is there.
     fn of(store: Capacity) -> Self {
         let connections = store.connections.min(CONNECTIONS_MAX);
-        let few = (connections / 8).max(if store.writers == 1 { 2 } else { 1 });
-        if store.writers == 1 {
-            // The writer has a connection of its own; one writes, and one is next.
-            let readers = connections - 2 * few - 1;
-            return Self { readers, lists: few, streams: few, writers: 2 };
-        }
-        let writers = (connections / 2).max(1);
+        let few = (connections / 8).max(if store.commits_together { 2 } else { 1 });
+        let writers = if store.commits_together { 0 } else { (connections / 2).max(1) };
         let readers = connections.saturating_sub(2 * few + writers + 1).max(1);
         Self { readers, lists: few, streams: few, writers }
     }
@@ -63,13 +59,18 @@ struct Inner {
     lists: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    /// Set where writers do not work side by side.
+    writes: Option<Writes>,
 }
 
 impl Service {
     pub(crate) fn new(store: Arc<Store>, metrics: Arc<Metrics>, channel: ChannelSettings) -> Self {
-        let turns = Turns::of(store.capacity());
+        let capacity = store.capacity();
+        let turns = Turns::of(capacity);
+        let writes = capacity.commits_together.then(|| Writes::start(Arc::clone(&store)));
         Self(Arc::new(Inner {
             store,
+            writes,
             metrics,
             channel,
             readers: Arc::new(Semaphore::new(turns.readers)),
@@ -94,6 +95,9 @@ impl Service {
 
     /// Runs a call on a thread that may block, when it is its turn.
     async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
+        if let (Access::Write, Some(writes)) = (method.access(), &self.0.writes) {
+            return writes.call(method, request).await;
+        }
         let turn = self.turn(method).await?;
         let store = Arc::clone(&self.0.store);
         let span = tracing::Span::current();
@@ -106,13 +110,13 @@ impl Service {
             if waiter.strong_count() == 0 {
                 return Ok(Vec::new());
             }
-            let cancel = Cancel::when(move || waiter.strong_count() == 0);
+            let caller = Caller::gone_when(move || waiter.strong_count() == 0);
             let mut response = Vec::new();
             let mut take = |message| {
                 response = message;
                 Ok(())
             };
-            span.in_scope(|| store.run_bytes(method, &request, &cancel, &mut take))?;
+            span.in_scope(|| store.run_bytes(method, &request, &caller, &mut take))?;
             Ok(response)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -147,10 +151,10 @@ impl Service {
             // What a panic leaves.
             answered.code = observe::code_name(Code::Internal);
             let left = sender.downgrade();
-            let cancel = Cancel::when(move || {
+            let caller = Caller::gone_when(move || {
                 left.upgrade().is_none_or(|sender| sender.is_closed()) || Instant::now() > deadline
             });
-            let done = store.run_bytes(method, &request, &cancel, &mut |message| {
+            let done = store.run_bytes(method, &request, &caller, &mut |message| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let send = sender.send(Bytes::from(message));
                 // Whoever does not read on keeps a connection and an old state of the database.
@@ -174,6 +178,72 @@ impl Service {
         };
         drop(tokio::task::spawn_blocking(work));
         Ok(messages)
+    }
+}
+
+/// Writes to a database that takes one at a time: a thread runs them in their order, and makes
+/// durable together what came while it was busy. Handing them from thread to thread took longer
+/// than running them.
+struct Writes(mpsc::Sender<Write>);
+
+/// A write that waits for its turn.
+struct Write {
+    method: Method,
+    request: Bytes,
+    span: tracing::Span,
+    answer: oneshot::Sender<headwater_store::Result<Vec<u8>>>,
+}
+
+/// Writes that become durable together.
+const WRITES_MAX: usize = headwater_store::limits::GROUP_WRITERS_MAX;
+/// Size from which a request is not for a group, in bytes: others would wait for it longer than a
+/// commit takes.
+const LARGE: usize = 64 << 10;
+
+impl Writes {
+    fn start(store: Arc<Store>) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || run_writes(&store, &receiver));
+        Self(sender)
+    }
+
+    async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
+        let (sender, answered) = oneshot::channel();
+        let span = tracing::Span::current();
+        let stopped = |_| Status::unavailable("the server is stopping");
+        self.0.send(Write { method, request, span, answer: sender }).map_err(|_| stopped(()))?;
+        match answered.await {
+            Ok(Ok(response)) => Ok(response.into()),
+            Ok(Err(error)) => Err(answer(&error)),
+            Err(_) => Err(stopped(())),
+        }
+    }
+}
+
+/// The life of the thread that writes.
+fn run_writes(store: &Store, receiver: &mpsc::Receiver<Write>) {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| receiver.recv().ok()) {
+        let mut group = vec![first];
+        while group.len() < WRITES_MAX && group.iter().all(|write| write.request.len() < LARGE) {
+            let Ok(write) = receiver.try_recv() else { break };
+            if write.request.len() >= LARGE {
+                next = Some(write);
+                break;
+            }
+            group.push(write);
+        }
+        let mut together = store.together();
+        for write in &group {
+            let gone = write.answer.is_closed();
+            let caller = Caller::gone_when(move || gone);
+            write.span.in_scope(|| together.run(write.method, &write.request, &caller));
+        }
+        let answers = together.finish();
+        for (write, answer) in group.into_iter().zip(answers) {
+            // Nobody waits for it any more: so be it.
+            let _ = write.answer.send(answer);
+        }
     }
 }
 

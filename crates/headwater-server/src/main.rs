@@ -15,6 +15,10 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
+/// A tenth quicker than the C library's with answers of many nodes, and far more than musl's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What stops a command: a message for people, with a hint on its own line where there is one.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

@@ -49,9 +49,9 @@ mod store;
 mod url;
 mod validate;
 
-pub use backend::{Access, Cancel};
+pub use backend::{Access, Caller};
 pub use error::{ERRORS, Error, ErrorKind, ErrorRow, Result};
 pub use methods::{Call, Emit, Method, StreamCall};
 pub use migrate::{Migration, SCHEMA_VERSION, migrate};
-pub use store::{Capacity, Observer, StatementRun, Store};
+pub use store::{Capacity, Observer, StatementRun, Store, Together};
 pub use url::StoreUrl;

@@ -15,7 +15,7 @@ use headwater_proto::headwater::v1::{
 use headwater_proto::ml_metadata::*;
 use prost::Message;
 
-use crate::backend::{Access, Cancel, Value};
+use crate::backend::{Access, Caller, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
 use crate::ops::listing::{self, Encoded, Listed};
@@ -141,16 +141,16 @@ macro_rules! methods {
                 self,
                 store: &Store,
                 request: &[u8],
-                cancel: &Cancel,
+                caller: &Caller,
                 emit: Emit<'_>,
             ) -> Result<()> {
                 match self {
-                    $(Method::$name => emit(call_bytes::<$request>(store, request, cancel)?),)*
+                    $(Method::$name => emit(call_bytes::<$request>(store, request, caller)?),)*
                     $(Method::$own_name => {
-                        emit(call_bytes::<$own_request>(store, request, cancel)?)
+                        emit(call_bytes::<$own_request>(store, request, caller)?)
                     })*
                     $(Method::$stream_name => {
-                        stream_bytes::<$stream_request>(store, request, cancel, emit)
+                        stream_bytes::<$stream_request>(store, request, caller, emit)
                     })*
                 }
             }
@@ -281,8 +281,8 @@ fn decode<R: Message + Default + Validate>(request: &[u8]) -> Result<R> {
     R::decode(request).map_err(|e| invalid(format!("the request cannot be decoded: {e}")))
 }
 
-fn call_bytes<R: Call>(store: &Store, request: &[u8], cancel: &Cancel) -> Result<Vec<u8>> {
-    let response = store.call_encoded(&decode::<R>(request)?, cancel)?;
+fn call_bytes<R: Call>(store: &Store, request: &[u8], caller: &Caller) -> Result<Vec<u8>> {
+    let response = store.call_encoded(&decode::<R>(request)?, caller)?;
     check_size("answer", response.len())?;
     Ok(response)
 }
@@ -290,11 +290,11 @@ fn call_bytes<R: Call>(store: &Store, request: &[u8], cancel: &Cancel) -> Result
 fn stream_bytes<R: StreamCall>(
     store: &Store,
     request: &[u8],
-    cancel: &Cancel,
+    caller: &Caller,
     emit: Emit<'_>,
 ) -> Result<()> {
     let request = decode::<R>(request)?;
-    store.stream(&request, cancel, &mut |response| emit(response.encode_to_vec()))
+    store.stream(&request, caller, &mut |response| emit(response.encode_to_vec()))
 }
 
 /// The flags of a request that puts types.

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
-use crate::backend::{Access, Cancel, Value};
+use crate::backend::{Access, Caller, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss, invalid};
 use crate::kinds::Node;
 use crate::ops::types;
@@ -90,8 +90,8 @@ enum Found {
 /// Makes the store where there is none, and completes one that MLMD made. Several processes may
 /// do this at once: the first one does it, the others find it done.
 pub(crate) fn prepare(store: &Store, read_only: bool, upgrades: bool) -> Result<()> {
-    let cancel = Cancel::default();
-    let found = store.transact(Access::Read, None, &cancel, inspect)?;
+    let caller = Caller::default();
+    let found = store.transact(Access::Read, None, &caller, inspect)?;
     match &found {
         Found::Nothing | Found::Unfinished { .. } if read_only => {
             let message = "the database holds no metadata store";
@@ -108,13 +108,13 @@ pub(crate) fn prepare(store: &Store, read_only: bool, upgrades: bool) -> Result<
     if read_only || matches!(found, Found::Store { complete: true }) {
         // A store that needs nothing is not written.
         let doubles = |s: &mut Session<'_>| types::repair_doubles(s, false);
-        if !store.transact(Access::Read, None, &cancel, doubles)? || read_only {
+        if !store.transact(Access::Read, None, &caller, doubles)? || read_only {
             return Ok(());
         }
         let repair = |s: &mut Session<'_>| types::repair_doubles(s, true);
-        return store.transact(Access::Write, None, &cancel, repair).map(drop);
+        return store.transact(Access::Write, None, &caller, repair).map(drop);
     }
-    store.transact(Access::Write, None, &cancel, |session| {
+    store.transact(Access::Write, None, &caller, |session| {
         session.lock_schema()?;
         match inspect(session)? {
             Found::Nothing => session.script(|dialect| dialect.schema)?,
@@ -264,7 +264,7 @@ pub fn migrate(url: &StoreUrl, to: i64, plans: bool, drops: bool) -> Result<Migr
     }
     let store = Store::connect(&url.clone().existing())?;
     let access = if plans { Access::Read } else { Access::Write };
-    let moved = store.transact(access, None, &Cancel::default(), |session| {
+    let moved = store.transact(access, None, &Caller::default(), |session| {
         if !plans {
             session.lock_schema()?;
         }

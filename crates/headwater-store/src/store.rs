@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use std::{slice, thread};
+use std::{panic, slice, thread};
 
 use parking_lot::RwLock;
 
-use crate::backend::{self, Access, Backend, Cancel, OnRow, OnRows, Statement, Tx, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::backend::{self, Access, Backend, Caller, Ending, OnRow, OnRows, Statement, Tx, Value};
+use crate::error::{Error, ErrorKind, Result, internal};
 use crate::limits::{FLIGHT_MAX, MESSAGE_BYTES_MAX, RETRY_MS_MAX, RETRY_PAUSE_MS_MAX};
 use crate::methods::{Call, Emit, Method, StreamCall};
 use crate::migrate;
@@ -36,8 +37,9 @@ pub struct Store {
 pub struct Capacity {
     /// Calls; more wait.
     pub connections: usize,
-    /// Calls that write.
-    pub writers: usize,
+    /// Whether writers work one after the other, beside these, and are best run
+    /// [together](Store::together).
+    pub commits_together: bool,
 }
 
 /// Is told of each call, for metrics and traces.
@@ -90,11 +92,10 @@ impl Store {
         })
     }
 
-    /// Calls that can be inside the store at the same time, and how many of them can write.
+    /// Calls that can be inside the store at the same time.
     pub fn capacity(&self) -> Capacity {
         let connections = self.backend.connections_max();
-        let writers = if self.backend.has_many_writers() { connections } else { 1 };
-        Capacity { connections, writers }
+        Capacity { connections, commits_together: self.backend.commits_together() }
     }
 
     /// Tells `observer` of every call from now on.
@@ -107,15 +108,15 @@ impl Store {
     /// Runs a call given as messages.
     pub fn call<R: Call>(&self, request: &R) -> Result<R::Response> {
         request.validate()?;
-        let cancel = Cancel::default();
-        self.transact(R::METHOD.access(), Some(R::METHOD), &cancel, |session| request.run(session))
+        let caller = Caller::default();
+        self.transact(R::METHOD.access(), Some(R::METHOD), &caller, |session| request.run(session))
     }
 
     /// Runs a call and encodes the answer, node by node where it is a list.
-    pub(crate) fn call_encoded<R: Call>(&self, request: &R, cancel: &Cancel) -> Result<Vec<u8>> {
+    pub(crate) fn call_encoded<R: Call>(&self, request: &R, caller: &Caller) -> Result<Vec<u8>> {
         request.validate()?;
         let run = |session: &mut Session<'_>| request.run_encoded(session);
-        self.transact(R::METHOD.access(), Some(R::METHOD), cancel, run)
+        self.transact(R::METHOD.access(), Some(R::METHOD), caller, run)
     }
 
     /// Runs a call that answers with a stream, given as messages. All of them are of one state of
@@ -123,7 +124,7 @@ impl Store {
     pub fn stream<R: StreamCall>(
         &self,
         request: &R,
-        cancel: &Cancel,
+        caller: &Caller,
         emit: Emit<'_, R::Response>,
     ) -> Result<()> {
         request.validate()?;
@@ -137,7 +138,7 @@ impl Store {
             // What was handed over cannot be taken back.
             done.map_err(|error| if has_begun { error.no_rerun() } else { error })
         };
-        self.transact(R::METHOD.access(), Some(R::METHOD), cancel, run)
+        self.transact(R::METHOD.access(), Some(R::METHOD), caller, run)
     }
 
     /// Runs a call given as encoded messages, as a transport has them, and hands over each message
@@ -146,17 +147,17 @@ impl Store {
         &self,
         method: Method,
         request: &[u8],
-        cancel: &Cancel,
+        caller: &Caller,
         emit: Emit<'_>,
     ) -> Result<()> {
-        method.run(self, request, cancel, emit)
+        method.run(self, request, caller, emit)
     }
 
     /// Runs a call given as encoded messages, whose answer is one message. A stream's messages
     /// become one, as fields that repeat do when messages are joined.
     pub fn call_bytes(&self, method: Method, request: &[u8]) -> Result<Vec<u8>> {
         let mut response = Vec::new();
-        self.run_bytes(method, request, &Cancel::default(), &mut |message| {
+        self.run_bytes(method, request, &Caller::default(), &mut |message| {
             check_size("answer", response.len() + message.len())?;
             if response.is_empty() {
                 response = message;
@@ -166,6 +167,26 @@ impl Store {
             Ok(())
         })?;
         Ok(response)
+    }
+
+    /// Runs a call whose answer is one message, and keeps a bug in it from whoever else is served
+    /// on the same thread.
+    fn run_apart(&self, method: Method, request: &[u8], caller: &Caller) -> Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        let run = AssertUnwindSafe(|| {
+            method.run(self, request, caller, &mut |message| {
+                answer = message;
+                Ok(())
+            })
+        });
+        let done = panic::catch_unwind(run);
+        done.unwrap_or_else(|_| Err(internal("the call failed by a bug")))?;
+        Ok(answer)
+    }
+
+    /// Runs several calls one after the other that become durable together.
+    pub fn together(&self) -> Together<'_> {
+        Together { store: self, calls: Vec::new() }
     }
 
     /// Answers whether the database can be reached now.
@@ -196,19 +217,19 @@ impl Store {
         &self,
         access: Access,
         method: Option<Method>,
-        cancel: &Cancel,
+        caller: &Caller,
         mut work: impl FnMut(&mut Session<'_>) -> Result<T>,
     ) -> Result<T> {
         let began = Instant::now();
         let (mut attempt, mut races) = (0, 0);
         loop {
-            let error = match self.attempt(access, method, cancel, races, &mut work) {
+            let error = match self.attempt(access, method, caller, races, &mut work) {
                 Err(error) if error.can_rerun() => error,
                 done => return done,
             };
             let left = Duration::from_millis(RETRY_MS_MAX).saturating_sub(began.elapsed());
             let pause = retry_pause(attempt);
-            if pause >= left || cancel.is_cancelled() {
+            if pause >= left || caller.is_gone() {
                 return Err(error);
             }
             tracing::debug!(attempt, error = %error, "a transaction is run again");
@@ -222,12 +243,12 @@ impl Store {
         &self,
         access: Access,
         method: Option<Method>,
-        cancel: &Cancel,
+        caller: &Caller,
         races: u32,
         work: &mut impl FnMut(&mut Session<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut session = Session {
-            tx: self.backend.begin(access, cancel)?,
+            tx: self.backend.begin(access, caller)?,
             dialect: self.backend.dialect(),
             shared_types: &self.types,
             aliases: &self.aliases,
@@ -240,9 +261,59 @@ impl Store {
         if let (Some(observer), Some(method)) = (&self.observer, method) {
             observer.statements(method, &session.runs);
         }
-        let done = done?;
-        session.tx.commit()?;
-        Ok(done)
+        let ending = match &done {
+            // What others learn of types must be committed.
+            Ok(_) if session.own_types.is_some() => Ending::CommitNow,
+            Ok(_) => Ending::Commit,
+            Err(_) => Ending::RollBack,
+        };
+        caller.wait(session.tx.end(ending)?)?;
+        done
+    }
+}
+
+/// Calls that are run one after the other and become durable together, where the database commits
+/// one writer at a time. Each of them fails or succeeds by itself.
+#[derive(Debug)]
+pub struct Together<'s> {
+    store: &'s Store,
+    calls: Vec<Unsettled<'s>>,
+}
+
+#[derive(Debug)]
+struct Unsettled<'s> {
+    method: Method,
+    request: &'s [u8],
+    caller: Caller,
+    answer: Result<Vec<u8>>,
+}
+
+impl<'s> Together<'s> {
+    /// Runs a call, unless its caller has gone. What it answers is not to be told yet.
+    pub fn run(&mut self, method: Method, request: &'s [u8], caller: &Caller) {
+        let caller = caller.who_waits_later();
+        let answer = if caller.is_gone() {
+            Err(Error::new(ErrorKind::Aborted, "the caller has gone away"))
+        } else {
+            self.store.run_apart(method, request, &caller)
+        };
+        self.calls.push(Unsettled { method, request, caller, answer });
+    }
+
+    /// Makes durable what the calls did; their answers, in their order. What was undone because of
+    /// another call is run again.
+    pub fn finish(self) -> Vec<Result<Vec<u8>>> {
+        self.store.backend.commit_together();
+        let settled = self.calls.into_iter().map(|call| {
+            let waited = call.caller.take_pending().into_iter().try_for_each(|pending| pending());
+            match waited {
+                Err(error) if error.can_rerun() => {
+                    self.store.run_apart(call.method, call.request, &Caller::default())
+                }
+                waited => waited.and(call.answer),
+            }
+        });
+        settled.collect()
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use headwater_proto::ml_metadata::{
     Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsByContextRequest,
     GetArtifactsRequest, PutArtifactTypeRequest, PutArtifactsRequest, Value,
 };
-use headwater_store::{Error, ErrorKind, Store, StoreUrl};
+use headwater_store::{Caller, Error, ErrorKind, Method, Store, StoreUrl};
+use prost::Message as _;
 
 use crate::conformance::{artifact, properties, text};
 
@@ -247,4 +248,93 @@ fn a_full_disk_is_answered_once_and_the_store_goes_on() {
     let listed = store.call(&GetArtifactsRequest::default()).unwrap().artifacts;
     assert_eq!(listed.len(), 2);
     drop(store);
+}
+
+/// Puts artifacts on many threads until each was refused with one of these kinds; the ids of those
+/// that were acknowledged.
+fn put_until_refused(store: &Store, type_id: i64, bytes: usize, kinds: &[ErrorKind]) -> Vec<i64> {
+    let custom_properties = properties([("x", text(&"x".repeat(bytes)))]);
+    let artifacts = vec![Artifact { custom_properties, ..artifact(type_id) }];
+    let request = PutArtifactsRequest { artifacts, ..Default::default() };
+    let until_refused = || {
+        let mut ids = Vec::new();
+        loop {
+            match store.call(&request) {
+                Ok(put) => ids.extend(put.artifact_ids),
+                Err(error) if kinds.contains(&error.kind()) => return ids,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..8).map(|_| scope.spawn(until_refused)).collect();
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn writers_that_share_a_commit_keep_what_was_acknowledged_on_a_full_disk() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(folder.0.path().join("disk")) else { return };
+    let store = open(&disk.0.join("store.db")).unwrap();
+    let type_id = put_type(&store, "A").unwrap();
+    let full = [ErrorKind::ResourceExhausted];
+    let mut acknowledged = put_until_refused(&store, type_id, 20_000, &full);
+    assert!(acknowledged.len() > 8, "{}", acknowledged.len());
+    acknowledged.sort_unstable();
+    for store in [store, open(&disk.0.join("store.db")).unwrap()] {
+        let listed = store.call(&GetArtifactsRequest::default()).unwrap().artifacts;
+        let listed: Vec<i64> = listed.iter().map(Artifact::id).collect();
+        assert_eq!(listed, acknowledged);
+    }
+}
+
+#[test]
+fn writers_that_share_a_commit_fail_alone() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    let type_id = put_type(&store, "A").unwrap();
+    let put = |name: String| {
+        let artifacts = vec![Artifact { name: Some(name), ..artifact(type_id) }];
+        store.call(&PutArtifactsRequest { artifacts, ..Default::default() })
+    };
+    // Each name is put by every thread, and made by one of them.
+    let made: usize = thread::scope(|scope| {
+        let count = || (0..50).filter(|n| put(format!("n{n}")).is_ok()).count();
+        let writers: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    let listed = store.call(&GetArtifactsRequest::default()).unwrap().artifacts;
+    assert_eq!((made, listed.len()), (50, 50));
+}
+
+#[test]
+fn calls_that_are_run_together_fail_alone_and_are_durable_when_answered() {
+    let folder = Folder::new();
+    let store = open(&folder.path()).unwrap();
+    let type_id = put_type(&store, "A").unwrap();
+    let put = |name: &str| {
+        let artifacts = vec![Artifact { name: Some(name.to_owned()), ..artifact(type_id) }];
+        PutArtifactsRequest { artifacts, ..Default::default() }.encode_to_vec()
+    };
+    let requests = [put("a"), put("b"), put("a"), b"no request".to_vec(), put("c")];
+    let mut together = store.together();
+    for request in &requests {
+        together.run(Method::PutArtifacts, request, &Caller::default());
+    }
+    together.run(Method::PutArtifacts, &requests[0], &Caller::gone_when(|| true));
+    // Nothing is seen by others before it is durable.
+    let listed = |store: &Store| {
+        let artifacts = store.call(&GetArtifactsRequest::default()).unwrap().artifacts;
+        artifacts.iter().map(|artifact| artifact.name().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(listed(&store).is_empty());
+    let kinds: Vec<_> = together
+        .finish()
+        .into_iter()
+        .map(|answer| answer.err().map(|error| error.kind()))
+        .collect();
+    let (clash, bad) = (Some(ErrorKind::AlreadyExists), Some(ErrorKind::InvalidArgument));
+    assert_eq!(kinds, [None, None, clash, bad, None, Some(ErrorKind::Aborted)]);
+    assert_eq!(listed(&open(&folder.path()).unwrap()), ["a", "b", "c"]);
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::error::Result;
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
@@ -40,24 +42,74 @@ pub enum Access {
     Write,
 }
 
-/// Whether the caller of a call has gone away, so that its queries need not go on.
-#[derive(Clone, Default)]
-pub struct Cancel(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its changes are made durable, together with those of others who wait.
+    Commit,
+    /// Nobody else sees its changes before they are durable.
+    CommitNow,
+    /// Its changes are undone.
+    RollBack,
+}
 
-impl Cancel {
-    /// Asks `is_cancelled` now and then, on the thread of the call.
-    pub fn when(is_cancelled: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(is_cancelled)))
+/// Whom a call is run for.
+#[derive(Clone, Default)]
+pub struct Caller {
+    is_gone: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// What is done but not durable yet, for one who waits for several calls at once.
+    pending: Option<Arc<Mutex<Vec<Pending>>>>,
+}
+
+/// Waits until a transaction is durable. Fails if it was undone, so that it may be run again.
+pub(crate) type Pending = Box<dyn FnOnce() -> Result<()> + Send>;
+
+impl Caller {
+    /// One who may go away: `is_gone` is asked now and then, on the thread of the call, whose
+    /// queries need not go on then.
+    pub fn gone_when(is_gone: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { is_gone: Some(Arc::new(is_gone)), pending: None }
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|is_cancelled| is_cancelled())
+    /// The same caller, who waits for this call later, together with others.
+    pub(crate) fn who_waits_later(&self) -> Self {
+        Self { is_gone: self.is_gone.clone(), pending: Some(Arc::default()) }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.as_ref().is_some_and(|is_gone| is_gone())
+    }
+
+    /// Whether the same thread has more to do before it waits.
+    pub(crate) fn waits_later(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Waits now, or keeps what to wait for.
+    pub(crate) fn wait(&self, pending: Option<Pending>) -> Result<()> {
+        match (pending, &self.pending) {
+            (None, _) => Ok(()),
+            (Some(pending), None) => pending(),
+            (Some(pending), Some(later)) => {
+                later.lock().push(pending);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is to be waited for.
+    pub(crate) fn take_pending(&self) -> Vec<Pending> {
+        self.pending
+            .as_ref()
+            .map(|pending| std::mem::take(&mut *pending.lock()))
+            .unwrap_or_default()
     }
 }
 
-impl fmt::Debug for Cancel {
+impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
+        let is_gone = self.is_gone();
+        f.debug_struct("Caller").field("is_gone", &is_gone).finish_non_exhaustive()
     }
 }
 
@@ -162,7 +214,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Takes a connection and opens a transaction. A writer waits here for its turn; the queries of
     /// a reader end early once the call is cancelled.
-    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>>;
+    fn begin(&self, access: Access, caller: &Caller) -> Result<Box<dyn Tx + '_>>;
 
     /// Answers whether the database can be reached now.
     fn ping(&self) -> Result<()>;
@@ -170,8 +222,12 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// How many connections there may be: calls beyond them wait.
     fn connections_max(&self) -> usize;
 
-    /// Whether writers can work side by side.
-    fn has_many_writers(&self) -> bool;
+    /// Whether writers work one after the other, on a connection that readers do not use, and
+    /// those who wait share a commit.
+    fn commits_together(&self) -> bool;
+
+    /// Commits what callers who wait later have left open.
+    fn commit_together(&self) {}
 }
 
 /// An open transaction. Dropping it rolls back.
@@ -201,6 +257,9 @@ pub(crate) trait Tx {
     /// Waits until nobody else makes or changes tables, until the end of the transaction.
     fn lock_schema(&mut self) -> Result<()>;
 
-    /// Makes the changes durable. On an error nothing of them remains.
-    fn commit(self: Box<Self>) -> Result<()>;
+    /// Makes the changes durable, or undoes them. On an error nothing of them remains.
+    ///
+    /// Where writers share a commit, there is something to wait for, also for one who undoes its
+    /// changes: if what the others did is undone, too, what made it fail may not be there.
+    fn end(self: Box<Self>, ending: Ending) -> Result<Option<Pending>>;
 }

@@ -17,7 +17,7 @@ use mysql::prelude::Queryable as _;
 use crate::backend::pool::{Pool, Pools};
 use crate::backend::server::ServerConfig;
 use crate::backend::trouble::{Phase, Trouble, of_earlier};
-use crate::backend::{Access, Backend, Cancel, OnRows, Statement, Tx, Value};
+use crate::backend::{Access, Backend, Caller, Ending, OnRows, Pending, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::limits::INSERT_BYTES_MAX;
 use crate::rows;
@@ -85,7 +85,7 @@ impl Backend for MySql {
         Ok(())
     }
 
-    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>> {
+    fn begin(&self, access: Access, caller: &Caller) -> Result<Box<dyn Tx + '_>> {
         self.config.check_access(access)?;
         let (pool, connection) = self.take(access, Purpose::Call)?;
         let begin = match access {
@@ -103,7 +103,7 @@ impl Backend for MySql {
             pool,
             access,
             connection: Some(connection),
-            cancel: cancel.clone(),
+            caller: caller.clone(),
             has_begun: false,
             failed: false,
             holds_schema: false,
@@ -112,18 +112,18 @@ impl Backend for MySql {
     }
 
     fn ping(&self) -> Result<()> {
-        let mut tx = self.begin(Access::Read, &Cancel::default())?;
+        let mut tx = self.begin(Access::Read, &Caller::default())?;
         let probe = Statement { name: "ping", text: "SELECT 1".into(), values: Vec::new() };
         tx.queries(&[probe], &mut |_, _| Ok(()))?;
-        tx.commit()
+        tx.end(Ending::Commit).map(drop)
     }
 
     fn connections_max(&self) -> usize {
         self.config.connections_max
     }
 
-    fn has_many_writers(&self) -> bool {
-        true
+    fn commits_together(&self) -> bool {
+        false
     }
 }
 
@@ -152,7 +152,7 @@ struct MySqlTx<'b> {
     access: Access,
     /// Gone once it is known to be unusable.
     connection: Option<Connection>,
-    cancel: Cancel,
+    caller: Caller,
     has_begun: bool,
     failed: bool,
     holds_schema: bool,
@@ -185,7 +185,7 @@ impl MySqlTx<'_> {
         let mut answers = Answers { n_later, at: 0, on_row, done: Vec::new(), refused: None };
         let id = connection.conn.connection_id();
         let watched = (self.access == Access::Read)
-            .then(|| self.mysql.watch.look_after(&connection.host, id, &self.cancel));
+            .then(|| self.mysql.watch.look_after(&connection.host, id, &self.caller));
         let sent = send_all(connection, &all, &mut answers);
         let was_ended = watched.is_some_and(|looking| !looking.leave());
         let (at, done, refused) = (answers.at, answers.done, answers.refused);
@@ -225,7 +225,7 @@ impl MySqlTx<'_> {
         }
     }
 
-    fn end(&mut self, how: &'static str) {
+    fn leave(&mut self, how: &'static str) {
         let Some(mut connection) = self.connection.take() else { return };
         let ended = !self.has_begun || connection.conn.query_drop(how).is_ok();
         // One that made tables has other settings.
@@ -410,21 +410,24 @@ impl Tx for MySqlTx<'_> {
             .hint("try again when it is done"))
     }
 
-    fn commit(mut self: Box<Self>) -> Result<()> {
+    fn end(mut self: Box<Self>, ending: Ending) -> Result<Option<Pending>> {
+        if ending == Ending::RollBack {
+            return Ok(None);
+        }
         if self.failed {
             return Err(internal("the transaction has failed before"));
         }
         if !self.has_begun && self.later.iter().all(|job| job.name == "begin") {
-            return Ok(());
+            return Ok(None);
         }
         if self.access == Access::Read {
             // Whatever becomes of it, what was read was read.
-            self.end("COMMIT");
+            self.leave("COMMIT");
         } else {
             self.run(vec![Job::plain("commit", "COMMIT")], Phase::Commit, &mut |_, _| Ok(()))?;
             self.has_begun = false;
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -456,6 +459,6 @@ fn insertions(insert: &Insert, values: &[Value<'_>]) -> Vec<Job> {
 
 impl Drop for MySqlTx<'_> {
     fn drop(&mut self) {
-        self.end("ROLLBACK");
+        self.leave("ROLLBACK");
     }
 }

@@ -20,7 +20,7 @@ use tokio_postgres::types::Type;
 use crate::backend::pool::{Pool, Pools};
 use crate::backend::server::ServerConfig;
 use crate::backend::trouble::{Phase, lost, of_earlier};
-use crate::backend::{Access, Backend, Cancel, OnRows, Statement, Tx, Value};
+use crate::backend::{Access, Backend, Caller, Ending, OnRows, Pending, Statement, Tx, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERY_SECONDS_MAX, SILENCE_MS_MAX};
 use crate::sql::Dialect;
@@ -76,7 +76,7 @@ impl Backend for Postgres {
         Ok(())
     }
 
-    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>> {
+    fn begin(&self, access: Access, caller: &Caller) -> Result<Box<dyn Tx + '_>> {
         self.config.check_access(access)?;
         let (pool, connection) = self.take(access, false)?;
         let begin = match access {
@@ -90,7 +90,7 @@ impl Backend for Postgres {
             pool,
             access,
             connection: Some(connection),
-            cancel: cancel.clone(),
+            caller: caller.clone(),
             has_begun: false,
             failed: false,
             longest: Some(LONGEST),
@@ -99,18 +99,18 @@ impl Backend for Postgres {
     }
 
     fn ping(&self) -> Result<()> {
-        let mut tx = self.begin(Access::Read, &Cancel::default())?;
+        let mut tx = self.begin(Access::Read, &Caller::default())?;
         let probe = Statement { name: "ping", text: "SELECT 1".into(), values: Vec::new() };
         tx.queries(&[probe], &mut |_, _| Ok(()))?;
-        tx.commit()
+        tx.end(Ending::Commit).map(drop)
     }
 
     fn connections_max(&self) -> usize {
         self.config.connections_max
     }
 
-    fn has_many_writers(&self) -> bool {
-        true
+    fn commits_together(&self) -> bool {
+        false
     }
 }
 
@@ -145,7 +145,7 @@ struct PostgresTx<'b> {
     access: Access,
     /// Gone once it is known to be unusable.
     connection: Option<Connection>,
-    cancel: Cancel,
+    caller: Caller,
     has_begun: bool,
     failed: bool,
     /// How long an answer may take; a change of tables as long as it needs.
@@ -222,7 +222,7 @@ impl PostgresTx<'_> {
                 if let Ok(done) = tokio::time::timeout(LOOK_EVERY, &mut answers).await {
                     return Ok(done);
                 }
-                let is_cancelled = self.access == Access::Read && self.cancel.is_cancelled();
+                let is_cancelled = self.access == Access::Read && self.caller.is_gone();
                 if is_cancelled {
                     self.postgres.connector.stop(connection).await;
                     return Err(errors::stopped(&self.postgres.config));
@@ -325,12 +325,15 @@ impl Tx for PostgresTx<'_> {
         self.script(text, false)
     }
 
-    fn commit(mut self: Box<Self>) -> Result<()> {
+    fn end(mut self: Box<Self>, ending: Ending) -> Result<Option<Pending>> {
+        if ending == Ending::RollBack {
+            return Ok(None);
+        }
         if self.failed {
             return Err(Error::new(ErrorKind::Internal, "the transaction has failed before"));
         }
         if !self.has_begun && self.later.iter().all(|job| job.begins) {
-            return Ok(());
+            return Ok(None);
         }
         if self.access == Access::Read {
             // Nobody waits for a reader's end; the next transaction on the connection comes after.
@@ -341,7 +344,7 @@ impl Tx for PostgresTx<'_> {
             self.run(vec![Job::plain("commit", "COMMIT")], Phase::Commit, &mut |_, _| Ok(()))?;
         }
         self.has_begun = false;
-        Ok(())
+        Ok(None)
     }
 }
 

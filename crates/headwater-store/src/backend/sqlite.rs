@@ -1,22 +1,26 @@
 //! SQLite: one connection that writes, a pool that reads, write-ahead log, full durability.
 
+mod group;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use parking_lot::{FairMutex, FairMutexGuard};
 use rusqlite::limits::Limit;
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use self::group::{Failure, Turn, Writers};
 use crate::backend::pool::Pool;
-use crate::backend::{Access, Backend, Cancel, Column, OnRows, Row, Statement, Tx, Value};
+use crate::backend::{
+    Access, Backend, Caller, Column, Ending, OnRows, Pending, Row, Statement, Tx, Value,
+};
 use crate::error::{Error, ErrorKind, Result, data_loss};
 use crate::limits::{
-    BUSY_TIMEOUT_MS, CONNECTION_WAIT_MS_MAX, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX, READERS_MAX,
-    STATEMENT_KEPT_BYTES_MAX, STATEMENTS_MAX, VALUE_BYTES_MAX,
+    BUSY_TIMEOUT_MS, CONNECTION_WAIT_MS_MAX, LOG_PAGES_MAX, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX,
+    READERS_MAX, STATEMENT_KEPT_BYTES_MAX, STATEMENTS_MAX, VALUE_BYTES_MAX,
 };
 use crate::sql::build::Insert;
 use crate::sql::{Dialect, Rows};
@@ -94,7 +98,7 @@ pub enum SqliteMode {
 pub(crate) struct Sqlite {
     config: SqliteConfig,
     files: Option<OpenFiles>,
-    writer: FairMutex<Connection>,
+    writers: Writers,
     readers: Pool<Connection>,
 }
 
@@ -109,7 +113,8 @@ impl Sqlite {
             *path = absolute;
         }
         let files = config.path.as_deref().map(OpenFiles::new).transpose()?;
-        Ok(Self { config, files, writer: FairMutex::new(writer), readers: Pool::new(READERS_MAX) })
+        let writers = Writers::new(writer, config.path.is_some());
+        Ok(Self { config, files, writers, readers: Pool::new(READERS_MAX) })
     }
 
     /// Fails when a file of the database is no longer the one that was opened: SQLite would go on
@@ -136,10 +141,10 @@ impl Backend for Sqlite {
         if self.config.mode == SqliteMode::Read || self.config.path.is_none() {
             return Ok(());
         }
+        let turn_on = "PRAGMA journal_mode = WAL";
         let mode: String = self
-            .writer
-            .lock()
-            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .writers
+            .outside(|connection| connection.query_row(turn_on, [], |row| row.get(0)))
             .map_err(|e| classify(e, &self.config))?;
         if mode != "wal" {
             tracing::warn!(mode, "the file system has no write-ahead log; writes block reads");
@@ -147,7 +152,7 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    fn begin(&self, access: Access, cancel: &Cancel) -> Result<Box<dyn Tx + '_>> {
+    fn begin(&self, access: Access, caller: &Caller) -> Result<Box<dyn Tx + '_>> {
         self.check_files()?;
         if access == Access::Write && self.config.mode == SqliteMode::Read {
             return Err(Error::new(
@@ -159,25 +164,24 @@ impl Backend for Sqlite {
         // A store in memory has one connection: SQLite shares no memory between two without
         // locking whole tables.
         let connection = if access == Access::Write || self.config.path.is_none() {
-            Held::Writer(self.writer.lock())
+            Held::Writer(
+                self.writers.begin(caller.waits_later()).map_err(|e| classify(e, &self.config))?,
+            )
         } else {
             let wait = Duration::from_millis(CONNECTION_WAIT_MS_MAX);
             let connection = self.readers.take(wait, |_| true, || connect(&self.config))?;
-            Held::Reader(Some(connection), &self.readers)
+            let held = Held::Reader(Some(connection), &self.readers);
+            group::run(held.get(), "BEGIN").map_err(|e| classify(e, &self.config))?;
+            held
         };
-        let begin = match access {
-            Access::Write => "BEGIN IMMEDIATE",
-            Access::Read => "BEGIN",
-        };
-        connection.get().execute_batch(begin).map_err(|e| classify(e, &self.config))?;
-        Ok(Box::new(SqliteTx { backend: self, access, connection, cancel: cancel.clone() }))
+        Ok(Box::new(SqliteTx { backend: self, access, connection, caller: caller.clone() }))
     }
 
     fn ping(&self) -> Result<()> {
         if self.config.path.is_none() {
             return Ok(());
         }
-        let mut tx = self.begin(Access::Read, &Cancel::default())?;
+        let mut tx = self.begin(Access::Read, &Caller::default())?;
         let probe = Statement {
             name: "ping",
             text: "SELECT count(*) FROM sqlite_schema".into(),
@@ -190,21 +194,25 @@ impl Backend for Sqlite {
         READERS_MAX
     }
 
-    fn has_many_writers(&self) -> bool {
-        false
+    fn commits_together(&self) -> bool {
+        self.config.path.is_some()
+    }
+
+    fn commit_together(&self) {
+        self.writers.commit();
     }
 }
 
 /// The connection of a transaction, handed back when the transaction ends.
 enum Held<'b> {
-    Writer(FairMutexGuard<'b, Connection>),
+    Writer(Turn<'b>),
     Reader(Option<Connection>, &'b Pool<Connection>),
 }
 
 impl Held<'_> {
     fn get(&self) -> &Connection {
         match self {
-            Held::Writer(connection) => connection,
+            Held::Writer(turn) => turn.connection(),
             Held::Reader(connection, _) => {
                 connection.as_ref().expect("a reader is held until it is dropped")
             }
@@ -214,18 +222,16 @@ impl Held<'_> {
 
 impl Held<'_> {
     /// Ends a query that takes too long, or that nobody waits for; `None` lets it run.
-    fn limit(&mut self, cancel: Option<Cancel>) -> rusqlite::Result<()> {
+    fn limit(&mut self, caller: Option<Caller>) -> rusqlite::Result<()> {
         let connection = match self {
-            Held::Writer(connection) => &mut **connection,
+            Held::Writer(turn) => turn.connection_mut(),
             Held::Reader(connection, _) => {
                 connection.as_mut().expect("a reader is held until it is dropped")
             }
         };
         let began = Instant::now();
-        let is_over = cancel.map(|cancel| {
-            move || {
-                began.elapsed() > Duration::from_secs(QUERY_SECONDS_MAX) || cancel.is_cancelled()
-            }
+        let is_over = caller.map(|caller| {
+            move || began.elapsed() > Duration::from_secs(QUERY_SECONDS_MAX) || caller.is_gone()
         });
         connection.progress_handler(PROGRESS_OPERATIONS, is_over)
     }
@@ -236,11 +242,10 @@ const PROGRESS_OPERATIONS: i32 = 100_000;
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let connection = self.get();
-        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            tracing::error!("a transaction could not be rolled back");
-        }
         if let Held::Reader(connection, pool) = self {
+            if let Some(connection) = &connection {
+                group::roll_back(connection);
+            }
             pool.give_back(connection.take().filter(Connection::is_autocommit));
         }
     }
@@ -250,7 +255,7 @@ struct SqliteTx<'b> {
     backend: &'b Sqlite,
     access: Access,
     connection: Held<'b>,
-    cancel: Cancel,
+    caller: Caller,
 }
 
 impl SqliteTx<'_> {
@@ -286,8 +291,8 @@ impl SqliteTx<'_> {
         let mut refused = None;
         if self.access == Access::Read {
             let config = &self.backend.config;
-            let cancel = Some(self.cancel.clone());
-            self.connection.limit(cancel).map_err(|e| classify(e, config))?;
+            let caller = Some(self.caller.clone());
+            self.connection.limit(caller).map_err(|e| classify(e, config))?;
         }
         self.run(&statement.text, &statement.values, |prepared| {
             let mut rows = prepared.raw_query();
@@ -367,12 +372,32 @@ impl Tx for SqliteTx<'_> {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
-        if self.access == Access::Write {
-            self.backend.check_files()?;
+    fn end(self: Box<Self>, ending: Ending) -> Result<Option<Pending>> {
+        let Self { backend, access, mut connection, .. } = *self;
+        if access == Access::Write && ending != Ending::RollBack {
+            backend.check_files()?;
         }
-        self.connection.get().execute_batch("COMMIT").map_err(|e| classify(e, &self.backend.config))
+        let Held::Writer(turn) = &mut connection else {
+            // Nothing was changed; dropping it ends the transaction.
+            return Ok(None);
+        };
+        match turn.end(ending) {
+            Ok(None) => Ok(None),
+            Ok(Some(group)) => Ok(Some(Box::new(move || match group.wait() {
+                true => Ok(()),
+                false => Err(undone_with_others()),
+            }))),
+            Err(Failure::Own(error)) => Err(classify(error, &backend.config)),
+            Err(Failure::OfAnother) => Err(undone_with_others()),
+        }
     }
+}
+
+/// Nothing of it happened, and it may well succeed alone.
+fn undone_with_others() -> Error {
+    Error::new(ErrorKind::Aborted, "it was undone together with the change of another caller")
+        .hint("try again")
+        .rerun()
 }
 
 struct SqliteRow<'r>(&'r rusqlite::Row<'r>);
@@ -537,6 +562,7 @@ fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
     // Negative: in KiB instead of pages.
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     rusqlite::vtab::array::load_module(&connection)?;
     // SQLite looks at the file only now; a damaged or foreign one must be known at once.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -357,7 +357,7 @@ fn whole<N: Node>(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Resul
     if ids.is_empty() {
         return Ok(nodes);
     }
-    let mut positions = HashMap::new();
+    let mut positions = Positions::default();
     let mut bytes = 0;
     let both =
         vec![(query, vec![ids.into()]), (N::KIND.queries.select_properties, vec![ids.into()])];
@@ -370,14 +370,38 @@ fn whole<N: Node>(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Resul
         } else {
             let property = rows::property(row)?;
             bytes += property.value.encoded_len();
-            if let Some(at) = positions.get(&property.node_id) {
-                take_property(&mut nodes[*at], property);
+            if let Some(at) = positions.find(property.node_id) {
+                take_property(&mut nodes[at], property);
             }
         }
         check_size("answer", bytes)
     })?;
     name_types(session, &mut nodes)?;
     Ok(nodes)
+}
+
+/// Where the nodes of a list are, by id. The rows of one node follow each other.
+#[derive(Default)]
+struct Positions {
+    all: HashMap<i64, usize>,
+    last: Option<(i64, usize)>,
+}
+
+impl Positions {
+    fn insert(&mut self, id: i64, at: usize) {
+        self.all.insert(id, at);
+    }
+
+    fn find(&mut self, id: i64) -> Option<usize> {
+        match self.last {
+            Some((last, at)) if last == id => Some(at),
+            _ => {
+                let at = *self.all.get(&id)?;
+                self.last = Some((id, at));
+                Some(at)
+            }
+        }
+    }
 }
 
 fn take_property<N: Node>(node: &mut N, property: PropertyRow) {
@@ -537,13 +561,13 @@ pub(crate) fn complete_all<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) 
 /// Reads the type names and properties of a chunk of nodes.
 pub(crate) fn complete<N: Node>(session: &mut Session<'_>, chunk: &mut [N]) -> Result<()> {
     name_types(session, chunk)?;
-    let positions: HashMap<i64, usize> =
-        chunk.iter().filter_map(Node::id).enumerate().map(|(at, id)| (id, at)).collect();
+    let mut positions = Positions::default();
+    chunk.iter().enumerate().for_each(|(at, node)| positions.insert(node.id().unwrap_or(-1), at));
     let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
     session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
         let property = rows::property(row)?;
-        if let Some(at) = positions.get(&property.node_id) {
-            take_property(&mut chunk[*at], property);
+        if let Some(at) = positions.find(property.node_id) {
+            take_property(&mut chunk[at], property);
         }
         Ok(())
     })

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use headwater_proto::ml_metadata::{Artifact, Context, Execution};
 
-use crate::backend::{Access, Backend, Cancel, Column, SERVERS, Statement, Value};
+use crate::backend::{Access, Backend, Caller, Column, SERVERS, Statement, Value};
 use crate::kinds::Node;
 use crate::ops::page::Page;
 use crate::ops::selection::{Scope, Selection};
@@ -99,7 +99,7 @@ pub(crate) fn plan(backend: &dyn Backend, sql: &str) -> Vec<String> {
         values: vec![Value::Null; sql.matches('?').count()],
     };
     let mut steps = Vec::new();
-    let mut tx = backend.begin(Access::Read, &Cancel::default()).expect("a transaction");
+    let mut tx = backend.begin(Access::Read, &Caller::default()).expect("a transaction");
     tx.queries(&[explain], &mut |_, row| {
         if let Column::Text(step) = row.column(3)? {
             steps.push(step.to_owned());

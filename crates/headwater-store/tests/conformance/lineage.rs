@@ -17,7 +17,7 @@ use headwater_proto::ml_metadata::{
 };
 use headwater_proto::ml_metadata::{Association, Attribution};
 use headwater_store::ErrorKind::{InvalidArgument, NotFound, ResourceExhausted, Unimplemented};
-use headwater_store::{Cancel, Method};
+use headwater_store::{Caller, Method};
 use prost::Message as _;
 
 use super::{Fresh, Random, artifact, behaviours, context, execution};
@@ -343,7 +343,7 @@ fn trace(fresh: &Fresh, request: &TraceLineageRequest) -> Vec<TraceLineageRespon
     let mut messages = Vec::new();
     fresh
         .store
-        .stream(request, &Cancel::default(), &mut |message| {
+        .stream(request, &Caller::default(), &mut |message| {
             messages.push(message);
             Ok(())
         })
@@ -479,7 +479,7 @@ fn what_is_wrong_with_a_trace_is_said(fresh: &Fresh) {
     let refused = |request: TraceLineageRequest| {
         fresh
             .store
-            .stream(&request, &Cancel::default(), &mut |_| Ok(()))
+            .stream(&request, &Caller::default(), &mut |_| Ok(()))
             .expect_err("a refusal")
             .kind()
     };
@@ -532,7 +532,7 @@ fn the_way_is_told_even_if_no_node_is_kept(fresh: &Fresh) {
     let page_token = fresh.call(list).next_page_token.expect("there are more");
     let request = TraceLineageRequest { page_token, ..whole };
     let error =
-        fresh.store.stream(&request, &Cancel::default(), &mut |_| Ok(())).expect_err("a refusal");
+        fresh.store.stream(&request, &Caller::default(), &mut |_| Ok(())).expect_err("a refusal");
     assert_eq!(error.kind(), InvalidArgument);
 }
 
@@ -564,10 +564,10 @@ fn a_query_that_nobody_waits_for_ends(fresh: &Fresh) {
     let request =
         ListContextsRequest { filter: filter.into(), ..Default::default() }.encode_to_vec();
     let asked = AtomicU32::new(0);
-    let cancel = Cancel::when(move || asked.fetch_add(1, Ordering::Relaxed) > 2);
+    let caller = Caller::gone_when(move || asked.fetch_add(1, Ordering::Relaxed) > 2);
     let error = fresh
         .store
-        .run_bytes(Method::ListContexts, &request, &cancel, &mut |_| Ok(()))
+        .run_bytes(Method::ListContexts, &request, &caller, &mut |_| Ok(()))
         .expect_err("an early end");
     assert_eq!(error.kind(), ResourceExhausted, "{error}");
     // The connection goes on.

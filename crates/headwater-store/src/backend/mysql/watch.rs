@@ -10,7 +10,7 @@ use mysql::prelude::Queryable as _;
 use parking_lot::{Condvar, Mutex};
 
 use super::connect::{Connector, Purpose};
-use crate::backend::Cancel;
+use crate::backend::Caller;
 use crate::backend::server::{Host, ServerConfig};
 use crate::limits::QUERY_SECONDS_MAX;
 
@@ -38,12 +38,12 @@ struct Running {
     /// The server's number of the connection.
     connection: u32,
     began: Instant,
-    cancel: Cancel,
+    caller: Caller,
 }
 
 impl Running {
     fn is_abandoned(&self) -> bool {
-        self.cancel.is_cancelled() || self.began.elapsed() > Duration::from_secs(QUERY_SECONDS_MAX)
+        self.caller.is_gone() || self.began.elapsed() > Duration::from_secs(QUERY_SECONDS_MAX)
     }
 }
 
@@ -76,13 +76,13 @@ impl Watch {
         self: &Arc<Self>,
         host: &Host,
         connection: u32,
-        cancel: &Cancel,
+        caller: &Caller,
     ) -> Looking {
-        let (began, cancel) = (Instant::now(), cancel.clone());
+        let (began, caller) = (Instant::now(), caller.clone());
         let mut state = self.state.lock();
         state.next += 1;
         let number = state.next;
-        let running = Running { host: host.clone(), connection, began, cancel };
+        let running = Running { host: host.clone(), connection, began, caller };
         state.running.insert(number, running);
         // Who waits for a first one is told; who looks at others comes by.
         let is_first = state.running.len() == 1;
