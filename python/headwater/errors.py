@@ -5,8 +5,6 @@ They are the exceptions of ``ml_metadata.errors``, too: what catches one catches
 
 from __future__ import annotations
 
-import logging
-
 OK = 0
 CANCELLED = 1
 UNKNOWN = 2
@@ -24,8 +22,6 @@ INTERNAL = 13
 UNAVAILABLE = 14
 DATA_LOSS = 15
 UNAUTHENTICATED = 16
-
-_LOG = logging.getLogger("headwater")
 
 
 class StatusError(Exception):
@@ -172,5 +168,7 @@ def make_exception(message: str, error_code: int) -> StatusError:
     """The exception for a status. What is a bug is logged, too."""
     kind = _CODE_TO_EXCEPTION_CLASS.get(error_code, UnknownError)
     if error_code == INTERNAL:
-        _LOG.warning("%s: %s", kind.__name__, message)
+        import logging  # takes long, and is seldom needed
+
+        logging.getLogger("headwater").warning("%s: %s", kind.__name__, message)
     return kind(message)  # type: ignore[call-arg]

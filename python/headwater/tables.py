@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from headwater.values import plain
@@ -25,6 +24,8 @@ _TIMES = {
 
 
 def _row(message: Message) -> dict[str, Any]:
+    from google.protobuf import json_format  # takes long
+
     row: dict[str, Any] = {}
     for field, value in message.ListFields():
         name = field.name

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ml_metadata.proto import metadata_store_pb2
@@ -26,6 +25,8 @@ def value(of: bool | int | float | str | Mapping[str, Any] | Message) -> metadat
     elif isinstance(of, str):
         made.string_value = of
     elif isinstance(of, Mapping):
+        from google.protobuf import json_format  # takes long, and is seldom needed
+
         json_format.ParseDict(dict(of), made.struct_value)
     elif isinstance(of, Message):
         made.proto_value.Pack(of)
@@ -40,4 +41,8 @@ def plain(of: metadata_store_pb2.Value) -> Any:
     if kind is None:
         return None
     held = getattr(of, kind)
-    return json_format.MessageToDict(held) if isinstance(held, Message) else held
+    if not isinstance(held, Message):
+        return held
+    from google.protobuf import json_format
+
+    return json_format.MessageToDict(held)

@@ -9,7 +9,9 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
+use headwater_store::limits::{GROUP_MS_MAX, GROUP_WRITERS_MAX};
 use headwater_store::{Access, Caller, Capacity, Error, ErrorKind, Method, Store};
+
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -194,8 +196,8 @@ struct Write {
     answer: oneshot::Sender<headwater_store::Result<Vec<u8>>>,
 }
 
-/// Writes that become durable together.
-const WRITES_MAX: usize = headwater_store::limits::GROUP_WRITERS_MAX;
+/// How long writes may be put together before they are made durable.
+const GROUP: Duration = Duration::from_millis(GROUP_MS_MAX);
 /// Size from which a request is not for a group, in bytes: others would wait for it longer than a
 /// commit takes.
 const LARGE: usize = 64 << 10;
@@ -222,28 +224,31 @@ impl Writes {
 
 /// The life of the thread that writes.
 fn run_writes(store: &Store, receiver: &mpsc::Receiver<Write>) {
-    let mut next = None;
-    while let Some(first) = next.take().or_else(|| receiver.recv().ok()) {
-        let mut group = vec![first];
-        while group.len() < WRITES_MAX && group.iter().all(|write| write.request.len() < LARGE) {
-            let Ok(write) = receiver.try_recv() else { break };
-            if write.request.len() >= LARGE {
-                next = Some(write);
+    let mut first = receiver.recv().ok();
+    while let Some(write) = first.take() {
+        let began = Instant::now();
+        let (mut together, mut answers) = (store.together(), Vec::new());
+        let mut next = Some(write);
+        while let Some(write) = next.take() {
+            let is_large = write.request.len() >= LARGE;
+            if !answers.is_empty() && is_large {
+                first = Some(write);
                 break;
             }
-            group.push(write);
-        }
-        let mut together = store.together();
-        for write in &group {
             let gone = write.answer.is_closed();
             let caller = Caller::gone_when(move || gone);
-            write.span.in_scope(|| together.run(write.method, &write.request, &caller));
+            write.span.in_scope(|| together.run(write.method, write.request, &caller));
+            answers.push(write.answer);
+            if is_large || answers.len() == GROUP_WRITERS_MAX || began.elapsed() > GROUP {
+                break;
+            }
+            next = receiver.try_recv().ok();
         }
-        let answers = together.finish();
-        for (write, answer) in group.into_iter().zip(answers) {
+        for (waiting, answer) in answers.into_iter().zip(together.finish()) {
             // Nobody waits for it any more: so be it.
-            let _ = write.answer.send(answer);
+            let _ = waiting.send(answer);
         }
+        first = first.or_else(|| receiver.recv().ok());
     }
 }
 

@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Runs several calls one after the other that become durable together.
-    pub fn together(&self) -> Together<'_> {
+    pub fn together<R: AsRef<[u8]>>(&self) -> Together<'_, R> {
         Together { store: self, calls: Vec::new() }
     }
 
@@ -275,27 +275,27 @@ impl Store {
 /// Calls that are run one after the other and become durable together, where the database commits
 /// one writer at a time. Each of them fails or succeeds by itself.
 #[derive(Debug)]
-pub struct Together<'s> {
+pub struct Together<'s, R> {
     store: &'s Store,
-    calls: Vec<Unsettled<'s>>,
+    calls: Vec<Unsettled<R>>,
 }
 
 #[derive(Debug)]
-struct Unsettled<'s> {
+struct Unsettled<R> {
     method: Method,
-    request: &'s [u8],
+    request: R,
     caller: Caller,
     answer: Result<Vec<u8>>,
 }
 
-impl<'s> Together<'s> {
+impl<R: AsRef<[u8]>> Together<'_, R> {
     /// Runs a call, unless its caller has gone. What it answers is not to be told yet.
-    pub fn run(&mut self, method: Method, request: &'s [u8], caller: &Caller) {
+    pub fn run(&mut self, method: Method, request: R, caller: &Caller) {
         let caller = caller.who_waits_later();
         let answer = if caller.is_gone() {
             Err(Error::new(ErrorKind::Aborted, "the caller has gone away"))
         } else {
-            self.store.run_apart(method, request, &caller)
+            self.store.run_apart(method, request.as_ref(), &caller)
         };
         self.calls.push(Unsettled { method, request, caller, answer });
     }
@@ -308,7 +308,7 @@ impl<'s> Together<'s> {
             let waited = call.caller.take_pending().into_iter().try_for_each(|pending| pending());
             match waited {
                 Err(error) if error.can_rerun() => {
-                    self.store.run_apart(call.method, call.request, &Caller::default())
+                    self.store.run_apart(call.method, call.request.as_ref(), &Caller::default())
                 }
                 waited => waited.and(call.answer),
             }

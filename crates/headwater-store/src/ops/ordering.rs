@@ -144,7 +144,7 @@ impl KeyPage<'_> {
         built.sql("SELECT * FROM (SELECT ").sql(queries.columns);
         self.order.write(&mut built)?;
         built.sql(" FROM ").sql(queries.table).sql(" WHERE ");
-        selection.write::<N>(&mut built)?;
+        selection.write::<N>(&mut built, false)?;
         built.sql(") AS s");
         if let Some(after) = &self.after {
             built.sql(" WHERE ");

@@ -193,7 +193,8 @@ impl Page {
         let queries = N::KIND.queries;
         let mut built = Builder::new(queries.list[self.order_by as usize], dialect);
         built.sql("SELECT ").sql(queries.columns).sql(" FROM ").sql(queries.table).sql(" WHERE ");
-        selection.write::<N>(&mut built)?;
+        let has_bound = self.order_by == OrderBy::Id && self.after.is_some();
+        selection.write::<N>(&mut built, has_bound)?;
         let (past, order) = match (self.order_by, self.ascending) {
             (OrderBy::Id, true) => (" AND id > ?", " ORDER BY id"),
             (OrderBy::Id, false) => (" AND id < ?", " ORDER BY id DESC"),

@@ -83,9 +83,15 @@ impl Selection {
     }
 
     /// Appends the condition.
-    pub(crate) fn write<'v, N: Node>(&'v self, built: &mut Builder<'v>) -> Result<()> {
+    ///
+    /// `has_bound` says that a bound for the ids follows: SQLite goes from the first that it finds.
+    pub(crate) fn write<'v, N: Node>(
+        &'v self,
+        built: &mut Builder<'v>,
+        has_bound: bool,
+    ) -> Result<()> {
         match self.scope {
-            Scope::All if self.among.is_some() => built.sql("TRUE"),
+            Scope::All if has_bound || self.among.is_some() => built.sql("TRUE"),
             Scope::All => built.sql("id > 0"),
             Scope::OfType(id) => built.sql("type_id = ?").value(id.into()),
             Scope::InContext(id) => built.sql(N::KIND.queries.in_context).value(id.into()),
@@ -112,7 +118,7 @@ impl Selection {
         }
         let mut built = Builder::new(queries.match_ids, session.dialect());
         built.sql("SELECT id FROM ").sql(queries.table).sql(" WHERE ");
-        self.write::<N>(&mut built)?;
+        self.write::<N>(&mut built, false)?;
         built.sql(" ORDER BY id LIMIT ?");
         let limit = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
         built.value(Value::Int(limit));

@@ -1,15 +1,18 @@
 """The way from a method of `MetadataStore` to a store: in this process, or on a server."""
 
-import logging
 import os
-import random
 import time
 
 from headwater import _native
 from ml_metadata import errors, proto
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
-_LOG = logging.getLogger("ml_metadata")
+
+def _log():
+    import logging  # takes long, and is seldom needed
+
+    return logging.getLogger("ml_metadata")
+
 
 _MAX_NUM_RETRIES_DEFAULT = 5
 _RETRY_WAIT_SECONDS_MEAN = 2
@@ -80,10 +83,12 @@ class Connection:
                 attempts_left -= 1
                 # MLMD takes 0 for "for ever".
                 if attempts_left <= 0:
-                    _LOG.error("%s aborted, %d attempts", method_name, self._max_num_retries)
+                    _log().error("%s aborted, %d attempts", method_name, self._max_num_retries)
                     raise
+            import random  # takes long, as logging does
+
             wait_seconds = random.expovariate(1 / _RETRY_WAIT_SECONDS_MEAN)
-            _LOG.info("%s aborted, next attempt in %.1f s", method_name, wait_seconds)
+            _log().info("%s aborted, next attempt in %.1f s", method_name, wait_seconds)
             time.sleep(wait_seconds)
 
     def _call_method(self, method_name, request, response=None):

@@ -3,8 +3,11 @@
 //! A writer that is done looks whether another one waits for the connection. If so, it leaves the
 //! transaction open for that one, and waits until the last of them has committed for all. A lone
 //! writer finds nobody there and commits at once. One who has several calls to make says so, and
-//! leaves the transaction open for itself: that saves waking a thread per call. Each member but the
-//! first works in a savepoint, so that it can fail alone.
+//! leaves the transaction open for itself: that saves waking a thread per call.
+//!
+//! A member that fails must not take the others with it. Most have changed nothing by then. Where
+//! one has, the transaction is undone and the others run again, and for some time each member works
+//! in a savepoint. That is not so from the start because SQLite then copies each page once more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +33,8 @@ pub(super) struct Writers {
 struct Shared {
     connection: Connection,
     group: Option<Group>,
+    /// Groups yet whose members work in savepoints.
+    careful: usize,
 }
 
 /// The members of the open transaction.
@@ -81,7 +86,7 @@ impl From<rusqlite::Error> for Failure {
 
 impl Writers {
     pub(super) fn new(connection: Connection, can_share: bool) -> Self {
-        let shared = FairMutex::new(Shared { connection, group: None });
+        let shared = FairMutex::new(Shared { connection, group: None, careful: 0 });
         Self { shared, waiting: AtomicUsize::new(0), can_share }
     }
 
@@ -103,9 +108,16 @@ impl Writers {
         });
         group.members += 1;
         let is_first = group.members == 1;
-        let mut turn = Turn { writers: self, shared: Some(shared), is_first, comes_again: false };
-        let begin = if is_first { "BEGIN IMMEDIATE" } else { "SAVEPOINT member" };
-        run(turn.connection(), begin)?;
+        shared.careful = shared.careful.saturating_sub(usize::from(is_first));
+        let (undo, begin) = match shared.careful {
+            _ if is_first => (Undo::All, "BEGIN IMMEDIATE"),
+            0 => (Undo::IfChanged { since: shared.connection.total_changes() }, ""),
+            _ => (Undo::Savepoint, "SAVEPOINT member"),
+        };
+        let mut turn = Turn { writers: self, shared: Some(shared), undo, comes_again: false };
+        if !begin.is_empty() {
+            run(turn.connection(), begin)?;
+        }
         turn.comes_again = comes_again;
         Ok(turn)
     }
@@ -125,9 +137,24 @@ pub(super) struct Turn<'w> {
     writers: &'w Writers,
     /// Until the turn ends.
     shared: Option<FairMutexGuard<'w, Shared>>,
-    is_first: bool,
+    undo: Undo,
     comes_again: bool,
 }
+
+/// How to undo what a member did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undo {
+    /// It is the first, and so far the only one.
+    All,
+    /// There is nothing to undo if no more rows were changed since.
+    IfChanged {
+        since: u64,
+    },
+    Savepoint,
+}
+
+/// Groups whose members work in savepoints after one had to be undone.
+const CAREFUL_GROUPS: usize = 100;
 
 /// What whoever leaves the transaction open waits for.
 type Left = Option<Arc<Outcome>>;
@@ -145,10 +172,20 @@ impl Turn<'_> {
     /// member that undoes its part, too: what made it fail may be what another member did.
     pub(super) fn end(&mut self, ending: Ending) -> Result<Left, Failure> {
         let Some(mut shared) = self.shared.take() else { return Ok(None) };
-        if self.is_first && ending == Ending::RollBack {
-            shared.group = None;
-            roll_back(&shared.connection);
-            return Ok(None);
+        if ending == Ending::RollBack {
+            match self.undo {
+                Undo::All => {
+                    shared.group = None;
+                    roll_back(&shared.connection);
+                    return Ok(None);
+                }
+                Undo::IfChanged { since } if since != shared.connection.total_changes() => {
+                    shared.careful = CAREFUL_GROUPS;
+                    fail(shared);
+                    return Err(Failure::OfAnother);
+                }
+                Undo::IfChanged { .. } | Undo::Savepoint => {}
+            }
         }
         let done = self.end_savepoint(&shared.connection, ending);
         // A full disk, for one, makes SQLite undo the whole transaction.
@@ -166,7 +203,7 @@ impl Turn<'_> {
     }
 
     fn end_savepoint(&self, connection: &Connection, ending: Ending) -> rusqlite::Result<()> {
-        if self.is_first || connection.is_autocommit() {
+        if self.undo != Undo::Savepoint || connection.is_autocommit() {
             return Ok(());
         }
         if ending == Ending::RollBack {
@@ -191,7 +228,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // A panic may be why.
         self.comes_again = false;
-        if let Err(error) = self.end(Ending::RollBack) {
+        if let Err(Failure::Own(error)) = self.end(Ending::RollBack) {
             tracing::error!(?error, "a transaction could not be rolled back");
         }
     }
@@ -323,7 +360,16 @@ mod tests {
             (&[KEEP, KEEP, None], [0, 1]),
             (&[None, KEEP, KEEP], [1, 2]),
         ] {
-            let (writers, _) = writers(9);
+            let (writers, _) = writers(99);
+            // The first time those who must run again, the second time each in a savepoint.
+            for (number, done) in (0..).zip(together(&writers, endings)) {
+                if let Err(Failure::OfAnother) = done {
+                    let ending = endings[usize::try_from(number).unwrap()];
+                    finish(writers.begin(false).unwrap(), number, ending).unwrap();
+                }
+            }
+            assert_eq!(kept(&writers), expected);
+            writers.outside(|connection| connection.execute_batch("DELETE FROM kept")).unwrap();
             for done in together(&writers, endings) {
                 done.unwrap();
             }
