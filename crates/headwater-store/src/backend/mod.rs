@@ -174,6 +174,8 @@ pub(crate) struct Statement<'v> {
     pub text: Cow<'static, str>,
     /// One value per placeholder.
     pub values: Vec<Value<'v>>,
+    /// Whether its text is the same for every request, so that it is worth being kept prepared.
+    pub is_fixed: bool,
 }
 
 /// One column of a row that was read.

@@ -113,7 +113,12 @@ impl Backend for MySql {
 
     fn ping(&self) -> Result<()> {
         let mut tx = self.begin(Access::Read, &Caller::default())?;
-        let probe = Statement { name: "ping", text: "SELECT 1".into(), values: Vec::new() };
+        let probe = Statement {
+            name: "ping",
+            text: "SELECT 1".into(),
+            values: Vec::new(),
+            is_fixed: false,
+        };
         tx.queries(&[probe], &mut |_, _| Ok(()))?;
         tx.end(Ending::Commit).map(drop)
     }
@@ -340,7 +345,8 @@ impl Tx for MySqlTx<'_> {
         let mut names = HashSet::new();
         let text = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
                     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'";
-        let query = Statement { name: "relations", text: text.into(), values: Vec::new() };
+        let query =
+            Statement { name: "relations", text: text.into(), values: Vec::new(), is_fixed: false };
         self.queries(&[query], &mut |_, row| {
             names.extend(rows::opt_text(row, 0)?);
             Ok(())
@@ -397,7 +403,12 @@ impl Tx for MySqlTx<'_> {
         let unlimited = flavour.map_or("DO 0", connect::Flavour::unlimited);
         self.later.push(Job::plain("unlimited", unlimited));
         let text = "SELECT GET_LOCK(CONCAT('headwater.', LEFT(SHA2(DATABASE(), 256), 40)), 3600)";
-        let query = Statement { name: "lock_schema", text: text.into(), values: Vec::new() };
+        let query = Statement {
+            name: "lock_schema",
+            text: text.into(),
+            values: Vec::new(),
+            is_fixed: false,
+        };
         let mut got = 0;
         self.queries(&[query], &mut |_, row| {
             got = rows::opt_int(row, 0)?.unwrap_or_default();

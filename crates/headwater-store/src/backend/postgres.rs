@@ -11,10 +11,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{FutureExt as _, join_all};
+use futures_util::future::{FutureExt as _, join, join_all};
 use tokio_postgres::types::Type;
 
 use crate::backend::pool::{Pool, Pools};
@@ -41,6 +42,8 @@ pub(crate) struct Postgres {
     config: ServerConfig,
     connector: Connector,
     pools: Pools<Connection>,
+    /// Whether the server can be trusted to keep statements prepared.
+    keeps_statements: AtomicBool,
 }
 
 impl Postgres {
@@ -48,7 +51,8 @@ impl Postgres {
     pub(crate) fn open(config: ServerConfig) -> Result<Self> {
         let connector = Connector::new(&config)?;
         let pools = Pools::new(&config);
-        let postgres = Self { config, connector, pools };
+        let keeps_statements = AtomicBool::new(true);
+        let postgres = Self { config, connector, pools, keeps_statements };
         let (pool, first) = postgres.take(Access::Write, true)?;
         pool.give_back(Some(first));
         Ok(postgres)
@@ -94,13 +98,18 @@ impl Backend for Postgres {
             has_begun: false,
             failed: false,
             longest: Some(LONGEST),
-            later: vec![Job { name: "begin", text: begin.to_owned(), bound: None, begins: true }],
+            later: vec![Job { begins: true, ..Job::plain("begin", begin) }],
         }))
     }
 
     fn ping(&self) -> Result<()> {
         let mut tx = self.begin(Access::Read, &Caller::default())?;
-        let probe = Statement { name: "ping", text: "SELECT 1".into(), values: Vec::new() };
+        let probe = Statement {
+            name: "ping",
+            text: "SELECT 1".into(),
+            values: Vec::new(),
+            is_fixed: false,
+        };
         tx.queries(&[probe], &mut |_, _| Ok(()))?;
         tx.end(Ending::Commit).map(drop)
     }
@@ -121,6 +130,8 @@ struct Job {
     /// Its values; a statement of the simple protocol has none and may be several.
     bound: Option<Vec<(Param, Type)>>,
     begins: bool,
+    /// Whether it is worth being kept prepared.
+    is_fixed: bool,
 }
 
 impl Job {
@@ -131,11 +142,12 @@ impl Job {
             text: statement.text.clone().into_owned(),
             bound: Some(bound),
             begins: false,
+            is_fixed: statement.is_fixed,
         }
     }
 
     fn plain(name: &'static str, text: &str) -> Self {
-        Self { name, text: text.to_owned(), bound: None, begins: false }
+        Self { name, text: text.to_owned(), bound: None, begins: false, is_fixed: false }
     }
 }
 
@@ -171,7 +183,11 @@ impl PostgresTx<'_> {
             let runs = all.iter().enumerate().map(async |(at, job)| {
                 run_job(connection, job, at.checked_sub(n_later), &on_row).await
             });
-            join_all(runs).await
+            if !self.postgres.keeps_statements.load(Ordering::Relaxed) {
+                return join_all(runs).await;
+            }
+            // It is sent last, and so costs no round trip.
+            join(join_all(runs), keep(connection, &all)).await.0
         };
         let outcome = self.wait(connection, phase, sent);
         let (_, refused) = on_row.into_inner();
@@ -187,6 +203,15 @@ impl PostgresTx<'_> {
         if let Some((at, error)) = failure {
             self.failed = true;
             let is_last = at + 1 == all.len();
+            let is_forgotten = error.code().is_some_and(|code| FORGOTTEN.contains(&code.code()));
+            if is_forgotten && all[at].is_fixed {
+                self.postgres.keeps_statements.store(false, Ordering::Relaxed);
+                self.lose();
+                self.pool.clear();
+                return Err(Error::new(ErrorKind::Aborted, "the database forgot a statement")
+                    .caused_by(error)
+                    .rerun());
+            }
             let classified = errors::classify(error, &self.postgres.config, phase, is_last);
             if classified.is_lost {
                 self.lose();
@@ -247,6 +272,23 @@ impl PostgresTx<'_> {
     }
 }
 
+/// What a server says of a prepared statement that it has not, or no longer as it was: one behind a
+/// pooler, or with other tables.
+const FORGOTTEN: [&str; 2] = ["26000", "0A000"];
+
+/// Has the server keep fixed statements prepared, so that it need not plan them each time.
+async fn keep(connection: &Connection, jobs: &[Job]) {
+    let is_new = |job: &&Job| job.is_fixed && !connection.kept.lock().contains_key(&job.text);
+    let prepared = jobs.iter().filter(is_new).map(async |job| {
+        let types: Vec<Type> = job.bound.iter().flatten().map(|(_, of)| of.clone()).collect();
+        // One that failed has an error of its own.
+        if let Ok(kept) = connection.client.prepare_typed(&job.text, &types).await {
+            connection.kept.lock().insert(job.text.clone(), kept);
+        }
+    });
+    join_all(prepared).await;
+}
+
 /// Runs one statement; `at` is its place among those whose rows are wanted.
 async fn run_job(
     connection: &Connection,
@@ -255,8 +297,14 @@ async fn run_job(
     on_row: &RefCell<(OnRows<'_>, Option<Error>)>,
 ) -> Result<(), tokio_postgres::Error> {
     let Some(bound) = &job.bound else { return connection.client.batch_execute(&job.text).await };
-    let params = bound.iter().map(|(param, of)| (param, of.clone()));
-    let mut rows = pin!(connection.client.query_typed_raw(&job.text, params).await?);
+    let kept = connection.kept.lock().get(&job.text).cloned();
+    let mut rows = pin!(match kept {
+        Some(kept) => connection.client.query_raw(&kept, bound.iter().map(|(of, _)| of)).await?,
+        None => {
+            let params = bound.iter().map(|(param, of)| (param, of.clone()));
+            connection.client.query_typed_raw(&job.text, params).await?
+        }
+    });
     while let Some(row) = rows.next().await {
         let row = row?;
         let mut on_row = on_row.borrow_mut();
@@ -281,7 +329,7 @@ impl Tx for PostgresTx<'_> {
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
         let text = insert.render(&DIALECT);
         let bound = Some(values::arrays(insert, values)?);
-        let job = Job { name: insert.name, text, bound, begins: false };
+        let job = Job { name: insert.name, text, bound, begins: false, is_fixed: true };
         let mut ids = Vec::new();
         if !insert.can_clash {
             self.later.push(job);
@@ -301,7 +349,8 @@ impl Tx for PostgresTx<'_> {
         let text = "SELECT c.relname::text FROM pg_catalog.pg_class c \
                     WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
                     AND c.relnamespace <> 'pg_catalog'::regnamespace";
-        let query = Statement { name: "relations", text: text.into(), values: Vec::new() };
+        let query =
+            Statement { name: "relations", text: text.into(), values: Vec::new(), is_fixed: false };
         self.queries(&[query], &mut |_, row| {
             names.extend(crate::rows::opt_text(row, 0)?);
             Ok(())

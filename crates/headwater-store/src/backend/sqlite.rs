@@ -186,6 +186,7 @@ impl Backend for Sqlite {
             name: "ping",
             text: "SELECT count(*) FROM sqlite_schema".into(),
             values: Vec::new(),
+            is_fixed: false,
         };
         tx.queries(&[probe], &mut |_, _| Ok(()))
     }

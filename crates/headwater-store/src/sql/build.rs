@@ -23,7 +23,7 @@ pub(crate) struct Query {
 impl Query {
     /// The statement with its values, in the words of `dialect`.
     pub(crate) fn bind<'v>(self, dialect: &Dialect, values: Vec<Value<'v>>) -> Statement<'v> {
-        Statement { name: self.name, text: self.render(dialect), values }
+        Statement { name: self.name, text: self.render(dialect), values, is_fixed: true }
     }
 
     /// The text in the words of `dialect`.
@@ -193,6 +193,6 @@ impl<'v> Builder<'v> {
 
     pub(crate) fn build(self) -> Statement<'v> {
         let text = numbered(self.dialect, Cow::Owned(self.text)).into_owned();
-        Statement { name: self.name, text: Cow::Owned(text), values: self.values }
+        Statement { name: self.name, text: Cow::Owned(text), values: self.values, is_fixed: false }
     }
 }

@@ -97,6 +97,7 @@ pub(crate) fn plan(backend: &dyn Backend, sql: &str) -> Vec<String> {
         name: "explain",
         text: format!("EXPLAIN QUERY PLAN {sql}").into(),
         values: vec![Value::Null; sql.matches('?').count()],
+        is_fixed: false,
     };
     let mut steps = Vec::new();
     let mut tx = backend.begin(Access::Read, &Caller::default()).expect("a transaction");

@@ -154,7 +154,7 @@ mod tests {
             Value::Null,
         ];
         let text = format!("SELECT {}?", "?, ".repeat(values.len() - 1));
-        let written = Statement { name: "test", text: text.into(), values };
+        let written = Statement { name: "test", text: text.into(), values, is_fixed: false };
         let written = write(&written, "x").expect("text");
         let allowed = |c: char| c.is_ascii_hexdigit() || "SELCT_latin1X', -NUL.()".contains(c);
         assert!(written.chars().all(allowed), "{written}");

@@ -1,8 +1,10 @@
 //! Connecting, and the thread on which answers arrive.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::{CancelToken, Client, Config};
@@ -29,6 +31,8 @@ const NO_DATABASE: &str = "3D000";
 pub(super) struct Connection {
     pub(super) client: Client,
     cancel: CancelToken,
+    /// Statements that the server keeps prepared for this connection, by their texts.
+    pub(super) kept: Mutex<HashMap<String, tokio_postgres::Statement>>,
 }
 
 /// Makes connections. Their answers arrive on a thread of its own.
@@ -99,7 +103,7 @@ impl Connector {
                  SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'"
             ))
             .await?;
-        Ok(Connection { client, cancel })
+        Ok(Connection { client, cancel, kept: Mutex::default() })
     }
 
     /// Makes the database. Somebody else may do so at the same time.
