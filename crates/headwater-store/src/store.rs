@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use std::{panic, slice, thread};
+use std::{mem, panic, slice, thread};
 
 use parking_lot::RwLock;
 
@@ -302,9 +302,9 @@ impl<R: AsRef<[u8]>> Together<'_, R> {
 
     /// Makes durable what the calls did; their answers, in their order. What was undone because of
     /// another call is run again.
-    pub fn finish(self) -> Vec<Result<Vec<u8>>> {
+    pub fn finish(mut self) -> Vec<Result<Vec<u8>>> {
         self.store.backend.commit_together();
-        let settled = self.calls.into_iter().map(|call| {
+        let settled = mem::take(&mut self.calls).into_iter().map(|call| {
             let waited = call.caller.take_pending().into_iter().try_for_each(|pending| pending());
             match waited {
                 Err(error) if error.can_rerun() => {
@@ -314,6 +314,15 @@ impl<R: AsRef<[u8]>> Together<'_, R> {
             }
         });
         settled.collect()
+    }
+}
+
+impl<R> Drop for Together<'_, R> {
+    /// Leaves no transaction open where nobody asked for the answers.
+    fn drop(&mut self) {
+        if !self.calls.is_empty() {
+            self.store.backend.commit_together();
+        }
     }
 }
 

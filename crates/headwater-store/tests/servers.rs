@@ -66,6 +66,22 @@ fn stores_that_open_at_once_on_an_empty_database_make_it_once() {
 }
 
 #[test]
+fn a_statement_that_the_server_has_forgotten_is_sent_again() {
+    let Some(place) = Place::new(Database::Postgres) else { return };
+    let store = Store::open(&place.url()).unwrap();
+    let type_id = put_type(&store, "A");
+    put_artifact(&store, type_id, "u");
+    let by_uri = GetArtifactsByUriRequest { uris: vec!["u".to_owned()], ..Default::default() };
+    let count = || store.call(&by_uri).unwrap().artifacts.len();
+    assert_eq!((count(), count()), (1, 1));
+    // A statement that was prepared before answers with another type from now on, and is refused.
+    place.run("ALTER TABLE Artifact ALTER COLUMN uri TYPE VARCHAR(5000)");
+    assert_eq!(count(), 1);
+    put_artifact(&store, type_id, "u");
+    assert_eq!((count(), count()), (2, 2));
+}
+
+#[test]
 fn types_that_were_made_twice_become_one_and_every_id_goes_on() {
     for place in places(&SHARED) {
         let store = Store::open(&place.url()).unwrap();

@@ -9,6 +9,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 # The largest page that a server of MLMD's gives whole.
 MAX_NUM_RESULT = 100
+# In process a page costs no message on a network, and each may sort what it is a part of.
+_MAX_NUM_RESULT_IN_PROCESS = 10_000
 
 _Field = metadata_store_pb2.ListOperationOptions.OrderByField.Field
 
@@ -40,11 +42,11 @@ class ListOptions:
     filter_query: Optional[str] = None
 
 
-def read_pages(call, method_name, field, request, list_options):
-    """Lists nodes page by page, each with one `call`, until there are enough or no more.
+def read_pages(store, method_name, field, request, list_options):
+    """Lists nodes page by page, each with one call, until there are enough or no more.
 
     Args:
-        call: Sends a method and its request, and gives the response.
+        store: The `MetadataStore` to ask.
         method_name: A method whose request has `options` and whose response has a page token.
         field: The field of the response with the nodes.
         request: What to ask for, apart from the options; this fills them in.
@@ -53,12 +55,13 @@ def read_pages(call, method_name, field, request, list_options):
     Raises:
         errors.InvalidArgumentError: `limit` is negative, or the filter is none.
     """
-    left = _fill_in(request, list_options)
+    most = _MAX_NUM_RESULT_IN_PROCESS if store._using_db_connection else MAX_NUM_RESULT
+    left = _fill_in(request, list_options, most)
     nodes = []
     while True:
         if left is not None:
-            request.options.max_result_size = min(left, MAX_NUM_RESULT)
-        response = call(method_name, request)
+            request.options.max_result_size = min(left, most)
+        response = store._call(method_name, request)
         page = getattr(response, field)
         nodes.extend(page)
         if left is not None:
@@ -70,7 +73,7 @@ def read_pages(call, method_name, field, request, list_options):
         request.options.next_page_token = response.next_page_token
 
 
-def _fill_in(request, list_options):
+def _fill_in(request, list_options, most):
     """Writes the options into the request; gives how many nodes are wanted, None for all."""
     if list_options is None:
         return None
@@ -79,7 +82,7 @@ def _fill_in(request, list_options):
             f"`limit` of the list options is `{list_options.limit}`, less than 1"
         )
     options = request.options
-    options.max_result_size = MAX_NUM_RESULT
+    options.max_result_size = most
     options.order_by_field.is_asc = list_options.is_asc
     if list_options.order_by:
         options.order_by_field.field = list_options.order_by.value

@@ -293,7 +293,7 @@ class MetadataStore(Connection):
             errors.InvalidArgumentError: The limit is negative, or the filter is not valid.
         """
         request = service.GetArtifactsRequest()
-        return read_pages(self._call, "GetArtifacts", "artifacts", request, list_options)
+        return read_pages(self, "GetArtifacts", "artifacts", request, list_options)
 
     def get_executions(
         self,
@@ -302,7 +302,7 @@ class MetadataStore(Connection):
     ) -> list[proto.Execution]:
         """Lists executions, as `get_artifacts` does artifacts."""
         request = service.GetExecutionsRequest()
-        return read_pages(self._call, "GetExecutions", "executions", request, list_options)
+        return read_pages(self, "GetExecutions", "executions", request, list_options)
 
     def get_contexts(
         self,
@@ -311,7 +311,7 @@ class MetadataStore(Connection):
     ) -> list[proto.Context]:
         """Lists contexts, as `get_artifacts` does artifacts."""
         request = service.GetContextsRequest()
-        return read_pages(self._call, "GetContexts", "contexts", request, list_options)
+        return read_pages(self, "GetContexts", "contexts", request, list_options)
 
     def get_artifacts_by_id(
         self,
@@ -566,7 +566,7 @@ class MetadataStore(Connection):
         """Lists the artifacts in a context; see `get_artifacts`."""
         request = service.GetArtifactsByContextRequest()
         request.context_id = context_id
-        return read_pages(self._call, "GetArtifactsByContext", "artifacts", request, list_options)
+        return read_pages(self, "GetArtifactsByContext", "artifacts", request, list_options)
 
     def get_executions_by_context(
         self,
@@ -579,7 +579,7 @@ class MetadataStore(Connection):
             list_options = ListOptions(order_by=OrderByField.CREATE_TIME, is_asc=False)
         request = service.GetExecutionsByContextRequest()
         request.context_id = context_id
-        return read_pages(self._call, "GetExecutionsByContext", "executions", request, list_options)
+        return read_pages(self, "GetExecutionsByContext", "executions", request, list_options)
 
     def get_parent_contexts_by_context(
         self, context_id: int, extra_options: Optional[ExtraOptions] = None

@@ -189,9 +189,11 @@ impl Turn<'_> {
         }
         let done = self.end_savepoint(&shared.connection, ending);
         // A full disk, for one, makes SQLite undo the whole transaction.
-        if done.is_err() || shared.connection.is_autocommit() {
+        let is_undone = shared.connection.is_autocommit();
+        if done.is_err() || is_undone {
             fail(shared);
-            return done.map(|()| None).map_err(Failure::Own);
+            done?;
+            return if ending == Ending::RollBack { Ok(None) } else { Err(Failure::OfAnother) };
         }
         if let Some(outcome) = self.can_leave_open(&shared, ending) {
             return Ok(Some(outcome));
@@ -404,6 +406,17 @@ mod tests {
         }
         assert!(matches!(finish(held, 0, KEEP), Err(Failure::OfAnother)));
         other.join().unwrap().unwrap();
+        finish(writers.begin(false).unwrap(), 1, KEEP).unwrap();
+        assert_eq!(kept(&writers), [1]);
+    }
+
+    #[test]
+    fn what_the_database_has_undone_is_not_committed() {
+        let (writers, _) = writers(9);
+        let mut turn = writers.begin(false).unwrap();
+        write(&turn, 0).unwrap();
+        turn.connection().execute_batch("ROLLBACK").unwrap();
+        assert!(matches!(turn.end(Ending::Commit), Err(Failure::OfAnother)));
         finish(writers.begin(false).unwrap(), 1, KEEP).unwrap();
         assert_eq!(kept(&writers), [1]);
     }
