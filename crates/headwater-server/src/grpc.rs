@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::{Buf, BufMut, Bytes};
 use headwater_store::limits::{GROUP_MS_MAX, GROUP_WRITERS_MAX};
 use headwater_store::{Access, Caller, Capacity, Error, ErrorKind, Method, Store};
-
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_stream::Stream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -205,19 +204,23 @@ const LARGE: usize = 64 << 10;
 impl Writes {
     fn start(store: Arc<Store>) -> Self {
         let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || run_writes(&store, &receiver));
+        let life = move || run_writes(&store, &receiver);
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(life);
+        drop(thread.expect("a thread can be made when the server starts"));
         Self(sender)
     }
 
     async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
         let (sender, answered) = oneshot::channel();
         let span = tracing::Span::current();
-        let stopped = |_| Status::unavailable("the server is stopping");
-        self.0.send(Write { method, request, span, answer: sender }).map_err(|_| stopped(()))?;
-        match answered.await {
-            Ok(Ok(response)) => Ok(response.into()),
-            Ok(Err(error)) => Err(answer(&error)),
-            Err(_) => Err(stopped(())),
+        let sent = self.0.send(Write { method, request, span, answer: sender });
+        match (sent, answered.await) {
+            (_, Ok(Ok(response))) => Ok(response.into()),
+            (_, Ok(Err(error))) => Err(answer(&error)),
+            (_, Err(_)) => {
+                tracing::error!("the thread that writes has ended by a bug; please report it");
+                Err(Status::unavailable("the server cannot write any more; restart it"))
+            }
         }
     }
 }

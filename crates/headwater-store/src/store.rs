@@ -233,6 +233,10 @@ impl Store {
                 return Err(error);
             }
             tracing::debug!(attempt, error = %error, "a transaction is run again");
+            // What other calls did on this thread must not wait meanwhile.
+            if caller.waits_later() {
+                self.backend.commit_together();
+            }
             thread::sleep(pause);
             attempt += 1;
             races += u32::from(error.is_lost_race());

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater_proto::ml_metadata::{
-    Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsByTypeRequest,
-    GetArtifactsByUriRequest, PropertyType, PutArtifactTypeRequest, PutArtifactsRequest,
+    Artifact, ArtifactType, GetArtifactTypesRequest, GetArtifactsByIdRequest,
+    GetArtifactsByTypeRequest, GetArtifactsByUriRequest, PropertyType, PutArtifactTypeRequest,
+    PutArtifactsRequest,
 };
 use headwater_store::{ErrorKind, Store, StoreUrl};
 
-use crate::conformance::Database;
+use crate::conformance::{Database, properties, text};
 use crate::places::Place;
 
 const SHARED: [Database; 3] = [Database::SqliteFile, Database::Postgres, Database::MySql];
@@ -62,6 +63,30 @@ fn stores_that_open_at_once_on_an_empty_database_make_it_once() {
             assert!(ids.iter().all(|id| *id == ids[0]), "{database:?} {ids:?}");
             assert_eq!(names(&Store::open(&place.url()).unwrap()), ["A"]);
         }
+    }
+}
+
+#[test]
+fn what_is_asked_together_is_taken_in_order() {
+    for place in places(&SERVERS) {
+        let store = Store::open(&place.url()).unwrap();
+        let type_id = put_type(&store, "A");
+        let with_property = Artifact {
+            type_id: Some(type_id),
+            custom_properties: properties([("p", text("x"))]),
+            ..Artifact::default()
+        };
+        let request = PutArtifactsRequest { artifacts: vec![with_property], ..Default::default() };
+        let artifact_ids = store.call(&request).unwrap().artifact_ids;
+        let by_id = GetArtifactsByIdRequest { artifact_ids, ..Default::default() };
+        // A property that came before its artifact would belong to nobody.
+        let read = || {
+            for _ in 0..1000 {
+                let read = store.call(&by_id).unwrap().artifacts;
+                assert_eq!(read[0].custom_properties.len(), 1);
+            }
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(read))));
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::{FutureExt as _, join, join_all};
+use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
 
 use crate::backend::pool::{Pool, Pools};
@@ -180,8 +181,14 @@ impl PostgresTx<'_> {
         };
         let on_row = RefCell::new((on_row, None));
         let sent = async {
-            let runs = all.iter().enumerate().map(async |(at, job)| {
-                run_job(connection, job, at.checked_sub(n_later), &on_row).await
+            let mut turn = None;
+            let jobs = all.iter().enumerate().map(|(at, job)| {
+                let (done, next) = oneshot::channel();
+                (at.checked_sub(n_later), job, turn.replace(next), done)
+            });
+            // All are sent before the first answer is waited for.
+            let runs = jobs.map(async |(at, job, turn, _done)| {
+                run_job(connection, job, at, turn, &on_row).await
             });
             if !self.postgres.keeps_statements.load(Ordering::Relaxed) {
                 return join_all(runs).await;
@@ -289,11 +296,14 @@ async fn keep(connection: &Connection, jobs: &[Job]) {
     join_all(prepared).await;
 }
 
-/// Runs one statement; `at` is its place among those whose rows are wanted.
+/// Runs one statement; `at` is its place among those whose rows are wanted. They are handed over
+/// when it is its turn, that is, when the statement before it is done: answers arrive in order, but
+/// whoever waits for the second may see its rows before the last ones of the first are taken.
 async fn run_job(
     connection: &Connection,
     job: &Job,
     at: Option<usize>,
+    turn: Option<oneshot::Receiver<()>>,
     on_row: &RefCell<(OnRows<'_>, Option<Error>)>,
 ) -> Result<(), tokio_postgres::Error> {
     let Some(bound) = &job.bound else { return connection.client.batch_execute(&job.text).await };
@@ -305,6 +315,10 @@ async fn run_job(
             connection.client.query_typed_raw(&job.text, params).await?
         }
     });
+    if let Some(turn) = turn {
+        // It ends by being dropped.
+        let _ = turn.await;
+    }
     while let Some(row) = rows.next().await {
         let row = row?;
         let mut on_row = on_row.borrow_mut();
