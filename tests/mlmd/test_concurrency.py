@@ -209,7 +209,8 @@ def test_nothing_acknowledged_is_lost_or_half_written_by_kill_9(serve, clients, 
         acknowledged |= new
         rounds_with_writes += bool(new)
         server = serve(server.path, listen=server.address)
-        assert read(server.path, "PRAGMA integrity_check") == [("ok",)], f"round {turn}"
+        # Not each index entry: the file grows fast. That is looked at in the end.
+        assert read(server.path, "PRAGMA quick_check") == [("ok",)], f"round {turn}"
         is_present(server.path, new)
         newest = max((step[0] for step in new.values()), default=checked_until)
         is_whole(server.path, checked_until)

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -185,7 +186,10 @@ impl Service {
 /// Writes to a database that takes one at a time: a thread runs them in their order, and makes
 /// durable together what came while it was busy. Handing them from thread to thread took longer
 /// than running them.
-struct Writes(mpsc::Sender<Write>);
+struct Writes {
+    sender: Option<mpsc::Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 /// A write that waits for its turn.
 struct Write {
@@ -206,21 +210,35 @@ impl Writes {
         let (sender, receiver) = mpsc::channel();
         let life = move || run_writes(&store, &receiver);
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(life);
-        drop(thread.expect("a thread can be made when the server starts"));
-        Self(sender)
+        let thread = thread.expect("a thread can be made when the server starts");
+        Self { sender: Some(sender), thread: Some(thread) }
     }
 
     async fn call(&self, method: Method, request: Bytes) -> Result<Bytes, Status> {
         let (sender, answered) = oneshot::channel();
         let span = tracing::Span::current();
-        let sent = self.0.send(Write { method, request, span, answer: sender });
-        match (sent, answered.await) {
-            (_, Ok(Ok(response))) => Ok(response.into()),
-            (_, Ok(Err(error))) => Err(answer(&error)),
-            (_, Err(_)) => {
+        if let Some(writes) = &self.sender {
+            // Where it cannot be sent, there is no answer, either.
+            let _ = writes.send(Write { method, request, span, answer: sender });
+        }
+        match answered.await {
+            Ok(Ok(response)) => Ok(response.into()),
+            Ok(Err(error)) => Err(answer(&error)),
+            Err(_) => {
                 tracing::error!("the thread that writes has ended by a bug; please report it");
                 Err(Status::unavailable("the server cannot write any more; restart it"))
             }
+        }
+    }
+}
+
+impl Drop for Writes {
+    /// Waits for the thread: with it the store is closed, and SQLite copies its log into the file.
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            // Its panic was logged.
+            let _ = thread.join();
         }
     }
 }

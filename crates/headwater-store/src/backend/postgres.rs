@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERY_SECONDS_MAX, SILENCE_MS_MAX};
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
-use connect::{Connection, Connector};
+use connect::{Connection, Connector, Key};
 pub(crate) use dialect::DIALECT;
 use values::{Decoded, Param};
 
@@ -145,6 +145,11 @@ impl Job {
             begins: false,
             is_fixed: statement.is_fixed,
         }
+    }
+
+    /// What a kept statement is known by: a value that is NULL has another type than one that is not.
+    fn key(&self) -> Key {
+        (self.text.clone(), self.bound.iter().flatten().map(|(_, of)| of.oid()).collect())
     }
 
     fn plain(name: &'static str, text: &str) -> Self {
@@ -285,12 +290,12 @@ const FORGOTTEN: [&str; 2] = ["26000", "0A000"];
 
 /// Has the server keep fixed statements prepared, so that it need not plan them each time.
 async fn keep(connection: &Connection, jobs: &[Job]) {
-    let is_new = |job: &&Job| job.is_fixed && !connection.kept.lock().contains_key(&job.text);
+    let is_new = |job: &&Job| job.is_fixed && !connection.kept.lock().contains_key(&job.key());
     let prepared = jobs.iter().filter(is_new).map(async |job| {
         let types: Vec<Type> = job.bound.iter().flatten().map(|(_, of)| of.clone()).collect();
         // One that failed has an error of its own.
         if let Ok(kept) = connection.client.prepare_typed(&job.text, &types).await {
-            connection.kept.lock().insert(job.text.clone(), kept);
+            connection.kept.lock().insert(job.key(), kept);
         }
     });
     join_all(prepared).await;
@@ -307,7 +312,7 @@ async fn run_job(
     on_row: &RefCell<(OnRows<'_>, Option<Error>)>,
 ) -> Result<(), tokio_postgres::Error> {
     let Some(bound) = &job.bound else { return connection.client.batch_execute(&job.text).await };
-    let kept = connection.kept.lock().get(&job.text).cloned();
+    let kept = connection.kept.lock().get(&job.key()).cloned();
     let mut rows = pin!(match kept {
         Some(kept) => connection.client.query_raw(&kept, bound.iter().map(|(of, _)| of)).await?,
         None => {

@@ -31,9 +31,12 @@ const NO_DATABASE: &str = "3D000";
 pub(super) struct Connection {
     pub(super) client: Client,
     cancel: CancelToken,
-    /// Statements that the server keeps prepared for this connection, by their texts.
-    pub(super) kept: Mutex<HashMap<String, tokio_postgres::Statement>>,
+    /// Statements that the server keeps prepared for this connection.
+    pub(super) kept: Mutex<HashMap<Key, tokio_postgres::Statement>>,
 }
+
+/// A statement's text, and the types of its values.
+pub(super) type Key = (String, Vec<u32>);
 
 /// Makes connections. Their answers arrive on a thread of its own.
 pub(super) struct Connector {
