@@ -147,7 +147,7 @@ impl Job {
         }
     }
 
-    /// What a kept statement is known by: a value that is NULL has another type than one that is not.
+    /// What a kept statement is known by: a value that is NULL has a type of its own.
     fn key(&self) -> Key {
         (self.text.clone(), self.bound.iter().flatten().map(|(_, of)| of.oid()).collect())
     }
