@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use headwater_proto::headwater::v1::{ListArtifactsRequest, TraceLineageRequest};
 use headwater_proto::ml_metadata::list_operation_options::OrderByField;
 use headwater_proto::ml_metadata::{GetArtifactsRequest, ListOperationOptions};
-use headwater_store::{Cancel, ErrorKind, Result, Store, StoreUrl};
+use headwater_store::{Caller, ErrorKind, Result, Store, StoreUrl};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "graph.rs"]
@@ -47,5 +47,5 @@ fuzz_target!(|token: &str| {
         page_token: token.to_owned(),
         ..TraceLineageRequest::default()
     };
-    check(STORE.stream(&trace, &Cancel::default(), &mut |_| Ok(())));
+    check(STORE.stream(&trace, &Caller::default(), &mut |_| Ok(())));
 });

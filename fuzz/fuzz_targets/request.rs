@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use headwater_store::{Cancel, ErrorKind, Method, Store, StoreUrl};
+use headwater_store::{Caller, ErrorKind, Method, Store, StoreUrl};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "graph.rs"]
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         *calls += 1;
         let Some(store) = store else { return };
-        if let Err(error) = store.run_bytes(method, request, &Cancel::default(), &mut |_| Ok(())) {
+        if let Err(error) = store.run_bytes(method, request, &Caller::default(), &mut |_| Ok(())) {
             let is_ours = matches!(error.kind(), ErrorKind::Internal | ErrorKind::DataLoss);
             // MLMD answers INTERNAL to an external id that another node has.
             let is_known = error.message().contains("external_id");
