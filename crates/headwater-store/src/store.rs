@@ -9,7 +9,9 @@ use std::{mem, panic, slice, thread};
 
 use parking_lot::RwLock;
 
-use crate::backend::{self, Access, Backend, Caller, Ending, OnRow, OnRows, Statement, Tx, Value};
+use crate::backend::{
+    self, Access, Backend, Caller, Ending, Insertion, OnRow, OnRows, Refused, Statement, Tx, Value,
+};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::limits::{FLIGHT_MAX, MESSAGE_BYTES_MAX, RETRY_MS_MAX, RETRY_PAUSE_MS_MAX};
 use crate::methods::{Call, Emit, Method, StreamCall};
@@ -423,12 +425,36 @@ impl Session<'_> {
     }
 
     /// Inserts rows, whose values follow each other. Nothing is run for no rows.
-    pub(crate) fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
+    pub(crate) fn insert(
+        &mut self,
+        insert: &'static Insert,
+        values: Vec<Value<'_>>,
+    ) -> Result<Vec<i64>> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        self.ran(insert.name, (values.len() / insert.columns.len()) as u64);
-        self.tx.insert(insert, values)
+        let rows = Insertion { insert, values };
+        let ids = self.flight(Vec::new(), &mut |_, _| Ok(()), &[rows]);
+        Ok(ids.map_err(|refused| refused.error)?.pop().unwrap_or_default())
+    }
+
+    /// Runs queries and inserts rows, of which there must be some, in one round trip: none needs
+    /// what another answers.
+    pub(crate) fn flight(
+        &mut self,
+        queries: Vec<(Query, Vec<Value<'_>>)>,
+        on_row: OnRows<'_>,
+        insertions: &[Insertion<'_>],
+    ) -> Result<Vec<Vec<i64>>, Refused> {
+        let bind = |(query, values): (Query, _)| query.bind(self.dialect, values);
+        let queries: Vec<Statement<'_>> = queries.into_iter().map(bind).collect();
+        for query in &queries {
+            self.ran(query.name, 0);
+        }
+        for Insertion { insert, values } in insertions {
+            self.ran(insert.name, (values.len() / insert.columns.len()) as u64);
+        }
+        self.tx.flight(&queries, on_row, insertions)
     }
 
     /// An error that comes from somebody who did the same at the same time, if it is one: the next

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sql::Dialect;
 use crate::sql::build::Insert;
 use crate::url::StoreUrl;
@@ -205,6 +205,41 @@ pub(crate) type OnRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<()>;
 /// Called for each row of several answers, with the number of the query.
 pub(crate) type OnRows<'f> = &'f mut dyn FnMut(usize, &dyn Row) -> Result<()>;
 
+/// Rows to be inserted.
+#[derive(Clone, Debug)]
+pub(crate) struct Insertion<'v> {
+    /// How.
+    pub insert: &'static Insert,
+    /// Their values, which follow each other.
+    pub values: Vec<Value<'v>>,
+}
+
+/// Why a flight failed.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// The insertion that was refused, if it was one.
+    pub insertion: Option<usize>,
+    /// What is wrong.
+    pub error: Error,
+}
+
+impl Refused {
+    /// The error of an insertion on a server, which does not say which of several rows it means.
+    fn of(error: Error, insertion: Option<usize>, all: &[Insertion<'_>]) -> Self {
+        let Some(at) = insertion else { return error.into() };
+        let Insertion { insert, values } = &all[at];
+        let is_one = values.len() == insert.columns.len();
+        let error = if is_one { error.at_row(0) } else { error.at_no_row() };
+        Self { insertion, error }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { insertion: None, error }
+    }
+}
+
 /// A database.
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// How this database differs from the others.
@@ -240,10 +275,16 @@ pub(crate) trait Tx {
     /// Runs a statement that changes rows.
     fn execute(&mut self, statement: &Statement<'_>) -> Result<()>;
 
-    /// Inserts rows, whose values follow each other, and answers their new ids if the insertion
-    /// asks for them. A refused row is named in the error where the database names it. What nobody
-    /// waits for may go with the next statement, whose error it then has.
-    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>>;
+    /// Runs queries and then insertions that do not need each other's answers, in one round trip
+    /// where the database is remote. Hands over the rows of the queries and answers the new ids of
+    /// each insertion that asks for them. A refused row is named in the error where the database
+    /// names it. What nobody waits for may go with the next statement, whose error it then has.
+    fn flight(
+        &mut self,
+        queries: &[Statement<'_>],
+        on_row: OnRows<'_>,
+        insertions: &[Insertion<'_>],
+    ) -> Result<Vec<Vec<i64>>, Refused>;
 
     /// Names of the tables that the database has.
     fn relations(&mut self) -> Result<Vec<String>>;

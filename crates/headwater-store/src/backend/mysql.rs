@@ -17,7 +17,9 @@ use mysql::prelude::Queryable as _;
 use crate::backend::pool::{Pool, Pools};
 use crate::backend::server::ServerConfig;
 use crate::backend::trouble::{Phase, Trouble, of_earlier};
-use crate::backend::{Access, Backend, Caller, Ending, OnRows, Pending, Statement, Tx, Value};
+use crate::backend::{
+    Access, Backend, Caller, Ending, Insertion, OnRows, Pending, Refused, Statement, Tx, Value,
+};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::limits::INSERT_BYTES_MAX;
 use crate::rows;
@@ -314,31 +316,52 @@ impl Tx for MySqlTx<'_> {
         self.run(vec![job], Phase::Open, &mut |_, _| Ok(())).map(drop)
     }
 
-    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
-        let mut jobs = insertions(insert, values);
-        if !insert.can_clash {
-            self.later.append(&mut jobs);
-            return Ok(Vec::new());
+    fn flight(
+        &mut self,
+        queries: &[Statement<'_>],
+        on_row: OnRows<'_>,
+        insertions: &[Insertion<'_>],
+    ) -> Result<Vec<Vec<i64>>, Refused> {
+        let mut jobs = queries.iter().map(|of| self.job(of)).collect::<Result<Vec<_>>>()?;
+        // The insertion of each job that is waited for.
+        let mut asked = Vec::new();
+        for (at, rows) in insertions.iter().enumerate() {
+            let mut own = insert_jobs(rows.insert, &rows.values);
+            if rows.insert.can_clash {
+                asked.extend(vec![at; own.len()]);
+                jobs.append(&mut own);
+            } else {
+                self.later.append(&mut own);
+            }
         }
-        let is_one = values.len() == insert.columns.len();
-        let unsure = |error: Error| if is_one { error } else { error.at_no_row() };
-        if !insert.returns_ids {
-            self.run(jobs, Phase::Open, &mut |_, _| Ok(())).map_err(unsure)?;
-            return Ok(Vec::new());
+        let mut ids = vec![Vec::new(); insertions.len()];
+        if jobs.is_empty() {
+            return Ok(ids);
         }
         // Servers that write side by side step over each other's ids.
-        jobs.push(Job::plain("step", "SELECT @@auto_increment_increment"));
+        if asked.iter().any(|at| insertions[*at].insert.returns_ids) {
+            jobs.push(Job::plain("step", "SELECT @@auto_increment_increment"));
+        }
         let mut step = 1;
-        let done = self.run(jobs, Phase::Open, &mut |_, row| {
+        let done = self.run(jobs, Phase::Open, &mut |at, row| {
+            if at < queries.len() {
+                return on_row(at, row);
+            }
             step = rows::int(row, 0)?;
             Ok(())
         });
-        let done = done.map_err(unsure)?;
-        let ids = done.iter().filter(|done| done.last_insert_id > 0).flat_map(|done| {
-            let first = i64::try_from(done.last_insert_id).unwrap_or(i64::MAX);
-            (0..i64::try_from(done.affected).unwrap_or_default()).map(move |at| first + at * step)
-        });
-        Ok(ids.collect())
+        let done = done.map_err(|error| {
+            let at = error.row().and_then(|at| asked.get(at.checked_sub(queries.len())?));
+            Refused::of(error, at.copied(), insertions)
+        })?;
+        for (at, done) in asked.iter().zip(&done[queries.len()..]) {
+            if insertions[*at].insert.returns_ids && done.last_insert_id > 0 {
+                let first = i64::try_from(done.last_insert_id).unwrap_or(i64::MAX);
+                let affected = i64::try_from(done.affected).unwrap_or_default();
+                ids[*at].extend((0..affected).map(|at| first + at * step));
+            }
+        }
+        Ok(ids)
     }
 
     fn relations(&mut self) -> Result<Vec<String>> {
@@ -443,7 +466,7 @@ impl Tx for MySqlTx<'_> {
 }
 
 /// The statements that insert some rows, each of a size that is planned quickly.
-fn insertions(insert: &Insert, values: &[Value<'_>]) -> Vec<Job> {
+fn insert_jobs(insert: &Insert, values: &[Value<'_>]) -> Vec<Job> {
     let text = insert.render(&DIALECT);
     let (head, tail) = text.split_once(" VALUES (").unwrap_or((&text, ""));
     let tail = tail.split_once(')').map_or("", |(_, tail)| tail);

@@ -15,18 +15,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{FutureExt as _, join, join_all};
+use futures_util::future::{join, join_all};
 use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
 
 use crate::backend::pool::{Pool, Pools};
 use crate::backend::server::ServerConfig;
 use crate::backend::trouble::{Phase, lost, of_earlier};
-use crate::backend::{Access, Backend, Caller, Ending, OnRows, Pending, Statement, Tx, Value};
+use crate::backend::{
+    Access, Backend, Caller, Ending, Insertion, OnRows, Pending, Refused, Statement, Tx,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERY_SECONDS_MAX, SILENCE_MS_MAX};
 use crate::sql::Dialect;
-use crate::sql::build::Insert;
 use connect::{Connection, Connector, Key};
 pub(crate) use dialect::DIALECT;
 use values::{Decoded, Param};
@@ -61,7 +62,7 @@ impl Postgres {
 
     fn take(&self, access: Access, may_create: bool) -> Result<(&Pool<Connection>, Connection)> {
         let connect = |hosts: &[_]| self.connector.connect(&self.config, hosts, may_create);
-        self.pools.take(access, |connection| !connection.client.is_closed(), connect)
+        self.pools.take(access, Connection::is_good, connect)
     }
 }
 
@@ -253,7 +254,7 @@ impl PostgresTx<'_> {
         answers: impl Future<Output = T>,
     ) -> Result<T> {
         let began = Instant::now();
-        self.postgres.connector.block_on(async {
+        connection.block_on(async {
             let mut answers = pin!(answers);
             loop {
                 if let Ok(done) = tokio::time::timeout(LOOK_EVERY, &mut answers).await {
@@ -345,21 +346,42 @@ impl Tx for PostgresTx<'_> {
         self.run(vec![Job::of(statement)], Phase::Open, &mut |_, _| Ok(()))
     }
 
-    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
-        let text = insert.render(&DIALECT);
-        let bound = Some(values::arrays(insert, values)?);
-        let job = Job { name: insert.name, text, bound, begins: false, is_fixed: true };
-        let mut ids = Vec::new();
-        if !insert.can_clash {
-            self.later.push(job);
+    fn flight(
+        &mut self,
+        queries: &[Statement<'_>],
+        on_row: OnRows<'_>,
+        insertions: &[Insertion<'_>],
+    ) -> Result<Vec<Vec<i64>>, Refused> {
+        let mut jobs: Vec<Job> = queries.iter().map(Job::of).collect();
+        // The insertions that are waited for.
+        let mut asked = Vec::new();
+        for (at, rows) in insertions.iter().enumerate() {
+            let (name, text) = (rows.insert.name, rows.insert.render(&DIALECT));
+            let bound = Some(values::arrays(rows.insert, &rows.values)?);
+            let job = Job { name, text, bound, begins: false, is_fixed: true };
+            if rows.insert.can_clash {
+                jobs.push(job);
+                asked.push(at);
+            } else {
+                self.later.push(job);
+            }
+        }
+        let mut ids = vec![Vec::new(); insertions.len()];
+        if jobs.is_empty() {
             return Ok(ids);
         }
-        let is_one = values.len() == insert.columns.len();
-        let done = self.run(vec![job], Phase::Open, &mut |_, row| {
-            ids.push(crate::rows::int(row, 0)?);
-            Ok(())
-        });
-        done.map_err(|error| if is_one { error } else { error.at_no_row() })?;
+        let done =
+            self.run(jobs, Phase::Open, &mut |at, row| match at.checked_sub(queries.len()) {
+                None => on_row(at, row),
+                Some(at) => {
+                    ids[asked[at]].push(crate::rows::int(row, 0)?);
+                    Ok(())
+                }
+            });
+        done.map_err(|error| {
+            let at = error.row().and_then(|at| at.checked_sub(queries.len()));
+            Refused::of(error, at.map(|at| asked[at]), insertions)
+        })?;
         Ok(ids)
     }
 
@@ -406,7 +428,7 @@ impl Tx for PostgresTx<'_> {
         if self.access == Access::Read {
             // Nobody waits for a reader's end; the next transaction on the connection comes after.
             if let Some(connection) = &self.connection {
-                let _ = connection.client.batch_execute("COMMIT").now_or_never();
+                connection.send("COMMIT");
             }
         } else {
             self.run(vec![Job::plain("commit", "COMMIT")], Phase::Commit, &mut |_, _| Ok(()))?;
@@ -420,7 +442,7 @@ impl Drop for PostgresTx<'_> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         if self.has_begun {
-            let _ = connection.client.batch_execute("ROLLBACK").now_or_never();
+            connection.send("ROLLBACK");
         }
         let usable = !connection.client.is_closed();
         self.pool.give_back(Some(connection).filter(|_| usable));

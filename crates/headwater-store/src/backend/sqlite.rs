@@ -15,14 +15,14 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use self::group::{Failure, Turn, Writers};
 use crate::backend::pool::Pool;
 use crate::backend::{
-    Access, Backend, Caller, Column, Ending, OnRows, Pending, Row, Statement, Tx, Value,
+    Access, Backend, Caller, Column, Ending, Insertion, OnRows, Pending, Refused, Row, Statement,
+    Tx, Value,
 };
 use crate::error::{Error, ErrorKind, Result, data_loss};
 use crate::limits::{
     BUSY_TIMEOUT_MS, CONNECTION_WAIT_MS_MAX, LOG_PAGES_MAX, PAGE_CACHE_KIB_MAX, QUERY_SECONDS_MAX,
     READERS_MAX, STATEMENT_KEPT_BYTES_MAX, STATEMENTS_MAX, VALUE_BYTES_MAX,
 };
-use crate::sql::build::Insert;
 use crate::sql::{Dialect, Rows};
 
 pub(crate) static DIALECT: Dialect = Dialect {
@@ -288,6 +288,23 @@ impl SqliteTx<'_> {
         })
     }
 
+    fn insert(&self, rows: &Insertion<'_>) -> Result<Vec<i64>> {
+        let text = rows.insert.render(&DIALECT);
+        let connection = self.connection.get();
+        let config = &self.backend.config;
+        let mut prepared = connection.prepare_cached(&text).map_err(|e| classify(e, config))?;
+        let mut ids = Vec::new();
+        for (at, row) in rows.values.chunks(rows.insert.columns.len()).enumerate() {
+            bind(&mut prepared, row)
+                .and_then(|()| prepared.raw_execute())
+                .map_err(|e| classify(e, config).at_row(at))?;
+            if rows.insert.returns_ids {
+                ids.push(connection.last_insert_rowid());
+            }
+        }
+        Ok(ids)
+    }
+
     fn query(&mut self, statement: &Statement<'_>, at: usize, on_row: OnRows<'_>) -> Result<()> {
         let mut refused = None;
         if self.access == Access::Read {
@@ -320,21 +337,16 @@ impl Tx for SqliteTx<'_> {
         self.run(&statement.text, &statement.values, |prepared| prepared.raw_execute()).map(drop)
     }
 
-    fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<Vec<i64>> {
-        let text = insert.render(&DIALECT);
-        let connection = self.connection.get();
-        let config = &self.backend.config;
-        let mut prepared = connection.prepare_cached(&text).map_err(|e| classify(e, config))?;
-        let mut ids = Vec::new();
-        for (at, row) in values.chunks(insert.columns.len()).enumerate() {
-            bind(&mut prepared, row)
-                .and_then(|()| prepared.raw_execute())
-                .map_err(|e| classify(e, config).at_row(at))?;
-            if insert.returns_ids {
-                ids.push(connection.last_insert_rowid());
-            }
-        }
-        Ok(ids)
+    fn flight(
+        &mut self,
+        queries: &[Statement<'_>],
+        on_row: OnRows<'_>,
+        insertions: &[Insertion<'_>],
+    ) -> Result<Vec<Vec<i64>>, Refused> {
+        self.queries(queries, on_row)?;
+        let insert =
+            |(at, rows)| self.insert(rows).map_err(|error| Refused { insertion: Some(at), error });
+        insertions.iter().enumerate().map(insert).collect()
     }
 
     fn relations(&mut self) -> Result<Vec<String>> {

@@ -34,7 +34,7 @@ pub(crate) fn insert(session: &mut Session<'_>, events: &[Event]) -> Result<()> 
         ]);
     }
     let ids =
-        session.insert(&EVENT_INSERT, &values).map_err(|error| exists_already(error, events))?;
+        session.insert(&EVENT_INSERT, values).map_err(|error| exists_already(error, events))?;
     if ids.len() != events.len() {
         return Err(internal("the database gave fewer ids than events were inserted"));
     }
@@ -46,7 +46,7 @@ pub(crate) fn insert(session: &mut Session<'_>, events: &[Event]) -> Result<()> 
             values.extend(step);
         }
     }
-    session.insert(&EVENT_PATH_INSERT, &values).map(drop)
+    session.insert(&EVENT_PATH_INSERT, values).map(drop)
 }
 
 fn exists_already(error: Error, events: &[Event]) -> Error {

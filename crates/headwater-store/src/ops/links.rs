@@ -55,12 +55,12 @@ pub(crate) fn put_all(
 
 fn insert(
     session: &mut Session<'_>,
-    insert: &Insert,
+    insert: &'static Insert,
     pairs: impl Iterator<Item = (i64, i64)>,
 ) -> Result<()> {
     let values: Vec<Value<'_>> =
         pairs.flat_map(|(context, member)| [context.into(), member.into()]).collect();
-    session.insert(insert, &values).map(drop)
+    session.insert(insert, values).map(drop)
 }
 
 /// Makes contexts the parents of others, one after the other, so that no cycle can close.
@@ -79,7 +79,7 @@ pub(crate) fn put_parents(session: &mut Session<'_>, links: &[ParentContext]) ->
                 "context {parent} cannot be a parent of context {child}: that would make a cycle"
             )));
         }
-        session.insert(&PARENT_CONTEXT_INSERT, &[child.into(), parent.into()]).map_err(
+        session.insert(&PARENT_CONTEXT_INSERT, vec![child.into(), parent.into()]).map_err(
             |error| match error.kind() {
                 ErrorKind::AlreadyExists => error.reworded(
                     ErrorKind::AlreadyExists,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use prost::Message as _;
 
-use crate::backend::Value;
+use crate::backend::{Insertion, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
 use crate::kinds::{Node, NodeType, Properties};
 use crate::limits::READ_CHUNK;
@@ -73,38 +73,65 @@ fn until_refused<T>(checked: impl Iterator<Item = Result<T>>) -> (Vec<T>, Result
 }
 
 fn create<N: Node>(session: &mut Session<'_>, nodes: &[N]) -> Result<Vec<i64>> {
-    let type_ids: Vec<i64> = nodes.iter().filter_map(Node::type_id).collect();
-    let mut known = types::known::<N::Type>(session, &distinct(type_ids))?;
-    let checked = nodes.iter().map(|node| check_new(session, node, &mut known));
-    let (accepted, refused) = until_refused(checked);
-    let nodes = &nodes[..accepted.len()];
-
-    let now = session.now_ms;
-    let mut values = Vec::new();
-    for node in nodes {
-        values.extend([
-            node.type_id().map(|id| session.type_that_counts(id)).into(),
-            node.name().into(),
-            node.external_id().into(),
-            now.into(),
-            now.into(),
-        ]);
-        values.extend(node.insert_details());
-    }
-    let ids = session
-        .insert(&N::KIND.queries.insert, &values)
-        .map_err(|error| exists_already(error, nodes, ErrorKind::AlreadyExists))?;
-    if ids.len() != nodes.len() {
-        return Err(internal("the database gave fewer ids than rows were inserted"));
-    }
-    let dialect = session.dialect();
-    let mut values = Vec::new();
-    for (node, id) in nodes.iter().zip(&ids) {
-        property_rows(*id, false, dialect, node.properties().iter(), &mut values);
-        property_rows(*id, true, dialect, node.custom_properties().iter(), &mut values);
-    }
-    session.insert(&N::KIND.queries.insert_properties, &values)?;
+    let (new, refused) = New::check(session, nodes)?;
+    let rows = new.rows(session);
+    let ids = session.insert(rows.insert, rows.values);
+    let ids = ids.map_err(|error| new.exists_already(error))?;
+    new.put_properties(session, &ids)?;
     refused.map(|()| ids)
+}
+
+/// Nodes that are to be made and were checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'n, N> {
+    nodes: &'n [N],
+}
+
+impl<'n, N: Node> New<'n, N> {
+    /// Checks nodes without an id: those before the first that is refused, and why that one is.
+    pub(crate) fn check(session: &mut Session<'_>, nodes: &'n [N]) -> Result<(Self, Result<()>)> {
+        let type_ids: Vec<i64> = nodes.iter().filter_map(Node::type_id).collect();
+        let mut known = types::known::<N::Type>(session, &distinct(type_ids))?;
+        let checked = nodes.iter().map(|node| check_new(session, node, &mut known));
+        let (accepted, refused) = until_refused(checked);
+        Ok((Self { nodes: &nodes[..accepted.len()] }, refused))
+    }
+
+    /// Their rows without the properties.
+    pub(crate) fn rows(&self, session: &Session<'_>) -> Insertion<'n> {
+        let now = session.now_ms;
+        let mut values = Vec::new();
+        for node in self.nodes {
+            values.extend([
+                node.type_id().map(|id| session.type_that_counts(id)).into(),
+                node.name().into(),
+                node.external_id().into(),
+                now.into(),
+                now.into(),
+            ]);
+            values.extend(node.insert_details());
+        }
+        Insertion { insert: &N::KIND.queries.insert, values }
+    }
+
+    /// Says which node the rows were refused for.
+    pub(crate) fn exists_already(&self, error: Error) -> Error {
+        exists_already(error, self.nodes, ErrorKind::AlreadyExists)
+    }
+
+    /// Puts the properties of the nodes, which have got these ids.
+    pub(crate) fn put_properties(&self, session: &mut Session<'_>, ids: &[i64]) -> Result<()> {
+        if ids.len() != self.nodes.len() {
+            return Err(internal("the database gave fewer ids than rows were inserted"));
+        }
+        let dialect = session.dialect();
+        let mut values = Vec::new();
+        for (node, id) in self.nodes.iter().zip(ids) {
+            property_rows(*id, false, dialect, node.properties().iter(), &mut values);
+            property_rows(*id, true, dialect, node.custom_properties().iter(), &mut values);
+        }
+        session.insert(&N::KIND.queries.insert_properties, values).map(drop)
+    }
 }
 
 /// Checks a node that is to be made.
@@ -206,7 +233,7 @@ fn update<N: Node>(session: &mut Session<'_>, nodes: &[N], options: &PutOptions<
             property_rows(id, map.is_custom, dialect, map.written.iter().copied(), &mut values);
         }
     }
-    session.insert(&N::KIND.queries.insert_properties, &values)?;
+    session.insert(&N::KIND.queries.insert_properties, values)?;
     refused
 }
 

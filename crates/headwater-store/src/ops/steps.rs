@@ -8,12 +8,13 @@ use headwater_proto::ml_metadata::{
     PutLineageSubgraphRequest, PutLineageSubgraphResponse, put_execution_request,
 };
 
-use crate::backend::Value;
+use crate::backend::{Row, Value};
 use crate::error::{ErrorKind, Result, internal, invalid, not_found};
 use crate::kinds::Node;
-use crate::ops::nodes::{self, PutOptions, distinct};
+use crate::ops::nodes::{self, New, PutOptions, distinct};
 use crate::ops::{events, links, types};
 use crate::rows;
+use crate::sql::build::Query;
 use crate::store::Session;
 use crate::validate;
 
@@ -23,21 +24,12 @@ pub(crate) fn put_execution(
     request: &PutExecutionRequest,
 ) -> Result<PutExecutionResponse> {
     let options = request.options.unwrap_or_default();
-    let found = Found::read(session, request, options.reuse_context_if_already_exist())?;
     let pairs = &request.artifact_event_pairs;
     let artifacts: Vec<Artifact> = pairs.iter().filter_map(|pair| pair.artifact.clone()).collect();
-    let put = put_artifacts(
-        session,
-        artifacts,
-        options.reuse_artifact_if_already_exist_by_external_id(),
-    )?;
-
-    let force =
-        PutOptions { force_update_time: options.force_update_time(), ..PutOptions::default() };
-    let execution_id = nodes::put(session, request.execution.as_slice(), &force)?;
-    let execution_id =
-        *execution_id.first().ok_or_else(|| internal("the execution was not put"))?;
-
+    let (found, put, execution_id) = match make_nodes(session, request, &artifacts)? {
+        Some(made) => made,
+        None => put_nodes(session, request, artifacts)?,
+    };
     let artifact_ids = put_pair_events(session, pairs, put, execution_id, &found)?;
     let context_ids = put_contexts(
         session,
@@ -49,6 +41,69 @@ pub(crate) fn put_execution(
     let members = distinct(artifact_ids.clone());
     links::put_all(session, &distinct(context_ids.clone()), &members, &[execution_id])?;
     Ok(PutExecutionResponse { execution_id: Some(execution_id), artifact_ids, context_ids })
+}
+
+/// Makes the artifacts and the execution of a step that are all new, together with reading what it
+/// names. Answers nothing if they are not, or if one is to be refused: that is said in its order.
+fn make_nodes(
+    session: &mut Session<'_>,
+    request: &PutExecutionRequest,
+    artifacts: &[Artifact],
+) -> Result<Option<(Found, Vec<i64>, i64)>> {
+    let options = request.options.unwrap_or_default();
+    let reuse = options.reuse_artifact_if_already_exist_by_external_id();
+    let executions = request.execution.as_slice();
+    if executions.iter().any(|execution| execution.id.is_some())
+        || artifacts.iter().any(|of| of.id.is_some() || reuse && reusable_id(of).is_some())
+    {
+        return Ok(None);
+    }
+    let (artifacts, no_artifact) = New::check(session, artifacts)?;
+    let (executions, no_execution) = New::check(session, executions)?;
+    if no_artifact.and(no_execution).is_err() {
+        return Ok(None);
+    }
+    let mut found = Found::default();
+    let wanted = Wanted::of(request);
+    let queries = wanted.queries();
+    let rows = [artifacts.rows(session), executions.rows(session)];
+    let made = session.flight(queries, &mut |at, row| found.take(wanted.asked[at], row), &rows);
+    let ids = made.map_err(|refused| match refused.insertion {
+        Some(0) => artifacts.exists_already(refused.error),
+        Some(_) => executions.exists_already(refused.error),
+        None => refused.error,
+    })?;
+    let [artifact_ids, execution_ids] =
+        <[Vec<i64>; 2]>::try_from(ids).map_err(|_| internal("an insertion has no answer"))?;
+    artifacts.put_properties(session, &artifact_ids)?;
+    executions.put_properties(session, &execution_ids)?;
+    let execution_id = put_one(&execution_ids)?;
+    Ok(Some((found, artifact_ids, execution_id)))
+}
+
+/// Puts the artifacts and the execution of a step in their order.
+fn put_nodes(
+    session: &mut Session<'_>,
+    request: &PutExecutionRequest,
+    artifacts: Vec<Artifact>,
+) -> Result<(Found, Vec<i64>, i64)> {
+    let options = request.options.unwrap_or_default();
+    let mut found = Found::default();
+    let wanted = Wanted::of(request);
+    let queries = wanted.queries();
+    if !queries.is_empty() {
+        session.queries(queries, &mut |at, row| found.take(wanted.asked[at], row))?;
+    }
+    let reuse = options.reuse_artifact_if_already_exist_by_external_id();
+    let put = put_artifacts(session, artifacts, reuse)?;
+    let force =
+        PutOptions { force_update_time: options.force_update_time(), ..PutOptions::default() };
+    let execution_ids = nodes::put(session, request.execution.as_slice(), &force)?;
+    Ok((found, put, put_one(&execution_ids)?))
+}
+
+fn put_one(ids: &[i64]) -> Result<i64> {
+    ids.first().copied().ok_or_else(|| internal("the execution was not put"))
 }
 
 /// Puts artifacts in their order. With `reuse`, one whose external id is stored already updates
@@ -172,7 +227,7 @@ fn put_pair_events(
     Ok(artifact_ids)
 }
 
-/// What is stored of the nodes that a request names and does not put, read in one go.
+/// What is stored of the nodes that a request names and does not put.
 #[derive(Default)]
 struct Found {
     artifacts: HashSet<i64>,
@@ -182,42 +237,65 @@ struct Found {
 }
 
 impl Found {
-    fn read(session: &mut Session<'_>, request: &PutExecutionRequest, reuse: bool) -> Result<Self> {
+    fn take(&mut self, what: What, row: &dyn Row) -> Result<()> {
+        match what {
+            What::Artifacts => drop(self.artifacts.insert(rows::int(row, 0)?)),
+            What::Contexts => drop(self.contexts.insert(rows::int(row, 0)?)),
+            What::Named => self.named.extend(keyed(rows::node(row)?)),
+        }
+        Ok(())
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum What {
+    Artifacts,
+    Contexts,
+    Named,
+}
+
+/// What a request names and does not put.
+struct Wanted<'r> {
+    artifacts: Vec<i64>,
+    contexts: Vec<i64>,
+    types: Vec<i64>,
+    names: Vec<&'r str>,
+    /// What each of the queries asks for.
+    asked: Vec<What>,
+}
+
+impl<'r> Wanted<'r> {
+    fn of(request: &'r PutExecutionRequest) -> Self {
+        let options = request.options.unwrap_or_default();
         let pairs = request.artifact_event_pairs.iter().filter(|pair| pair.artifact.is_none());
         let artifacts = pairs.filter_map(|pair| pair.event.as_ref()?.artifact_id);
         let artifacts = distinct(artifacts.collect());
-        let force = request.options.unwrap_or_default().force_reuse_context();
         let contexts = request.contexts.iter().filter_map(|context| context.id);
-        let contexts = distinct(contexts.filter(|_| force).collect());
-        let (types, names) = names_of_new(&request.contexts, reuse);
-        let (of_artifact, of_context) = (Artifact::KIND.queries, Context::KIND.queries);
-        let queries = [
-            (!artifacts.is_empty(), of_artifact.select_existing_ids, vec![artifacts[..].into()]),
-            (!contexts.is_empty(), of_context.select_existing_ids, vec![contexts[..].into()]),
-            (
-                !names.is_empty() && !types.is_empty(),
-                of_context.select_by_type_and_name,
-                vec![types[..].into(), Value::Texts(names)],
-            ),
+        let contexts = distinct(contexts.filter(|_| options.force_reuse_context()).collect());
+        let (types, names) =
+            names_of_new(&request.contexts, options.reuse_context_if_already_exist());
+        let asked = [
+            (!artifacts.is_empty(), What::Artifacts),
+            (!contexts.is_empty(), What::Contexts),
+            (!names.is_empty() && !types.is_empty(), What::Named),
         ];
-        let asked: Vec<usize> = (0..queries.len()).filter(|at| queries[*at].0).collect();
-        let queries: Vec<_> = queries
-            .into_iter()
-            .filter_map(|(is_asked, query, values)| is_asked.then_some((query, values)))
-            .collect();
-        let mut found = Self::default();
-        if queries.is_empty() {
-            return Ok(found);
-        }
-        session.queries(queries, &mut |at, row| {
-            match asked[at] {
-                0 => drop(found.artifacts.insert(rows::int(row, 0)?)),
-                1 => drop(found.contexts.insert(rows::int(row, 0)?)),
-                _ => found.named.extend(keyed(rows::node(row)?)),
+        let asked = asked.into_iter().filter_map(|(is_asked, what)| is_asked.then_some(what));
+        let asked = asked.collect();
+        Self { artifacts, contexts, types, names, asked }
+    }
+
+    fn queries(&self) -> Vec<(Query, Vec<Value<'_>>)> {
+        let (of_artifact, of_context) = (Artifact::KIND.queries, Context::KIND.queries);
+        let query = |what: &What| match what {
+            What::Artifacts => (of_artifact.select_existing_ids, vec![self.artifacts[..].into()]),
+            What::Contexts => (of_context.select_existing_ids, vec![self.contexts[..].into()]),
+            What::Named => {
+                let names = Value::Texts(self.names.clone());
+                (of_context.select_by_type_and_name, vec![self.types[..].into(), names])
             }
-            Ok(())
-        })?;
-        Ok(found)
+        };
+        self.asked.iter().map(query).collect()
     }
 }
 

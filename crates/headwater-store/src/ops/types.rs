@@ -123,7 +123,7 @@ fn create<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<i64> {
     check_external_id(session, put)?;
     take_key(session, put)?;
     let [input, output] = rows::struct_columns(put)?;
-    let row = [
+    let row = vec![
         Value::Int(T::KIND.type_kind),
         put.name().into(),
         put.version().into(),
@@ -132,7 +132,7 @@ fn create<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<i64> {
         output.as_deref().into(),
         put.external_id().into(),
     ];
-    let inserted = session.insert(&TYPE_INSERT, &row).map_err(|e| taken_elsewhere(e, put))?;
+    let inserted = session.insert(&TYPE_INSERT, row).map_err(|e| taken_elsewhere(e, put))?;
     let id = inserted.first().copied().ok_or_else(|| internal("an inserted type has no id"))?;
     insert_properties(session, id, put.properties().iter())?;
     Ok(id)
@@ -141,16 +141,16 @@ fn create<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<i64> {
 /// Takes the name of a type, so that nobody else makes it at the same time.
 fn take_key<T: NodeType>(session: &mut Session<'_>, put: &T) -> Result<()> {
     let version = put.version().unwrap_or_default();
-    let row = [Value::Int(T::KIND.type_kind), put.name().into(), version.into()];
+    let row = vec![Value::Int(T::KIND.type_kind), put.name().into(), version.into()];
     if session.passes_over_keys() {
         // A downgrade by MLMD has left it behind: whoever holds it now makes the type.
-        session.query(TYPE_KEY_LOCK, row.to_vec(), &mut |_| Ok(()))?;
+        session.query(TYPE_KEY_LOCK, row, &mut |_| Ok(()))?;
         return match find::<T>(session, put.name(), version)? {
             None => Ok(()),
             Some(_) => Err(made_meanwhile(session, already_exists(""), put.name()).rerun()),
         };
     }
-    let taken = session.insert(&TYPE_KEY_INSERT, &row);
+    let taken = session.insert(&TYPE_KEY_INSERT, row);
     taken.map(drop).map_err(|error| made_meanwhile(session, error, put.name()))
 }
 
@@ -219,7 +219,7 @@ fn insert_properties<'p>(
             [Value::Int(type_id), name.as_str().into(), Value::Int(i64::from(*data_type))]
         })
         .collect();
-    let inserted = session.insert(&TYPE_PROPERTY_INSERT, &values);
+    let inserted = session.insert(&TYPE_PROPERTY_INSERT, values);
     inserted.map(drop).map_err(|error| made_meanwhile(session, error, &type_id.to_string()))
 }
 
@@ -295,7 +295,7 @@ fn set_base_type<T: NodeType>(session: &mut Session<'_>, put: &T, id: i64) -> Re
                     put.name()
                 )));
             }
-            let inserted = session.insert(&PARENT_TYPE_INSERT, &[id.into(), parent.into()]);
+            let inserted = session.insert(&PARENT_TYPE_INSERT, vec![id.into(), parent.into()]);
             inserted.map(drop).map_err(|error| made_meanwhile(session, error, put.name()))
         }
     }

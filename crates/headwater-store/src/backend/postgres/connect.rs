@@ -1,9 +1,10 @@
-//! Connecting, and the thread on which answers arrive.
+//! Connecting, and waiting for answers.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
@@ -27,8 +28,11 @@ const MAINTENANCE: &str = "postgres";
 const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
 const NO_DATABASE: &str = "3D000";
 
-/// A connection to the server.
+/// A connection to the server. What arrives on it is taken on the thread that waits for it, which
+/// takes half as long as being woken by another one; between two calls nobody does.
 pub(super) struct Connection {
+    /// Gone when the connection is dropped.
+    runtime: Option<Runtime>,
     pub(super) client: Client,
     cancel: CancelToken,
     /// Statements that the server keeps prepared for this connection.
@@ -38,27 +42,51 @@ pub(super) struct Connection {
 /// A statement's text, and the types of its values.
 pub(super) type Key = (String, Vec<u32>);
 
-/// Makes connections. Their answers arrive on a thread of its own.
+impl Connection {
+    /// Waits for a future on this thread, which must be one that may block.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it is there until it is dropped").block_on(future)
+    }
+
+    /// Sends a statement whose answer nobody waits for; it is taken before the next one.
+    pub(super) fn send(&self, text: &str) {
+        self.block_on(async {
+            let _ = self.client.batch_execute(text).now_or_never();
+            look().await;
+        });
+    }
+
+    /// Whether the server has not ended the connection, as far as can be told without asking.
+    pub(super) fn is_good(&self) -> bool {
+        self.block_on(look());
+        !self.client.is_closed()
+    }
+}
+
+/// Lets the connection take what has arrived and send what is there to be sent, and no more.
+async fn look() {
+    // The first lets the network be looked at, the second the connection.
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Not waited for: the store may be dropped where nothing may block.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Makes connections.
 pub(super) struct Connector {
-    runtime: Option<Runtime>,
     tls: MakeRustlsConnect,
 }
 
 impl Connector {
     pub(super) fn new(config: &ServerConfig) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Internal, "no thread can be made").caused_by(e))?;
-        let tls = MakeRustlsConnect::new(tls::client(&config.tls)?);
-        Ok(Self { runtime: Some(runtime), tls })
-    }
-
-    /// Waits for a future on this thread, which must be one that may block.
-    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.as_ref().expect("it is there until it is dropped").block_on(future)
+        Ok(Self { tls: MakeRustlsConnect::new(tls::client(&config.tls)?) })
     }
 
     /// Connects to the first of the hosts that fits.
@@ -71,7 +99,8 @@ impl Connector {
         let settings = settings(config, hosts)?;
         // A server that takes a connection and says nothing would be waited for without end.
         let longest = Duration::from_millis(CONNECT_MS_MAX) * 2;
-        let connected = self
+        let runtime = runtime()?;
+        let connected = runtime
             .block_on(async { tokio::time::timeout(longest, self.connect_to(&settings)).await });
         let Ok(connected) = connected else {
             return Err(unreachable(&servers(config), "it does not answer"));
@@ -83,15 +112,19 @@ impl Connector {
                     && !config.read_only
                     && error.code().is_some_and(|code| code.code() == NO_DATABASE) =>
             {
-                self.create(config, settings.clone())?;
-                self.block_on(self.connect_to(&settings))
+                self.create(&runtime, config, settings.clone())?;
+                runtime.block_on(self.connect_to(&settings))
             }
             connected => connected,
         };
-        connected.map_err(|error| errors::of_connecting(error, config))
+        let (client, cancel) = connected.map_err(|error| errors::of_connecting(error, config))?;
+        Ok(Connection { runtime: Some(runtime), client, cancel, kept: Mutex::default() })
     }
 
-    async fn connect_to(&self, settings: &Config) -> Result<Connection, tokio_postgres::Error> {
+    async fn connect_to(
+        &self,
+        settings: &Config,
+    ) -> Result<(Client, CancelToken), tokio_postgres::Error> {
         let (client, connection) = settings.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -106,21 +139,21 @@ impl Connector {
                  SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'"
             ))
             .await?;
-        Ok(Connection { client, cancel, kept: Mutex::default() })
+        Ok((client, cancel))
     }
 
     /// Makes the database. Somebody else may do so at the same time.
-    fn create(&self, config: &ServerConfig, mut settings: Config) -> Result<()> {
+    fn create(&self, runtime: &Runtime, config: &ServerConfig, mut settings: Config) -> Result<()> {
         settings.dbname(MAINTENANCE);
-        let made = self.block_on(async {
-            let connection = self.connect_to(&settings).await?;
+        let made = runtime.block_on(async {
+            let (client, _) = self.connect_to(&settings).await?;
             let name = config.database.replace('"', "\"\"");
             // Byte order and no locale: names compare, sort and change case alike everywhere.
             let text = format!(
                 "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' \
                  LC_COLLATE 'C' LC_CTYPE 'C'"
             );
-            connection.client.batch_execute(&text).await
+            client.batch_execute(&text).await
         });
         match made {
             Ok(()) => {
@@ -145,13 +178,12 @@ impl Connector {
     }
 }
 
-impl Drop for Connector {
-    fn drop(&mut self) {
-        // Not waited for: the store may be dropped where nothing may block.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
+/// What drives one connection on the thread that waits for it.
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Internal, "no connection can be made").caused_by(e))
 }
 
 fn settings(config: &ServerConfig, hosts: &[Host]) -> Result<Config> {
