@@ -18,7 +18,9 @@ use prost::Message;
 use crate::backend::{Access, Caller, Value};
 use crate::error::{Result, invalid, unimplemented};
 use crate::json;
-use crate::ops::listing::{self, Encoded, Listed};
+use crate::kinds::Node as _;
+use crate::ops::drafts::{Draft as _, Encoded, Sink};
+use crate::ops::listing::{self, Listed};
 use crate::ops::nodes::{self, PutOptions};
 use crate::ops::selection::Scope;
 use crate::ops::types::{self, Evolution};
@@ -33,7 +35,7 @@ use crate::validate::{Mask, Validate};
 /// A request message: which method it belongs to and what it is answered with.
 pub trait Call: Message + Validate + Default + Debug {
     /// The message that answers it.
-    type Response: Message + Debug;
+    type Response: Message + Default + Debug;
     /// The method it calls.
     const METHOD: Method;
 
@@ -191,8 +193,20 @@ macro_rules! call {
     };
 }
 
-/// The ways to answer: the fields of the response, a page of nodes, or a whole result.
+/// The ways to answer: the fields of the response, a page of nodes, some nodes, or a whole result.
 macro_rules! answer {
+    ($response:ident (nodes $nodes:ident: $node:ident = $found:expr)) => {{
+        let found: Vec<$node> = $found;
+        let mut response = $response::default();
+        response.$nodes = found;
+        Ok(response)
+    }};
+    ($response:ident (nodes $nodes:ident, $types:ident: $node:ident = $found:expr)) => {{
+        let found: (Vec<$node>, _) = $found;
+        let mut response = $response::default();
+        (response.$nodes, response.$types) = found;
+        Ok(response)
+    }};
     ($response:ident { $($fields:tt)* }) => { Ok($response { $($fields)* }) };
     ($response:ident [$nodes:ident: $node:ident = $listed:expr]) => {{
         let listed: Listed<Vec<$node>> = $listed;
@@ -213,9 +227,25 @@ macro_rules! is_list {
     };
 }
 
-/// The same for an answer that is encoded at once: lists have their nodes in field 1 and the token
-/// in field 2.
+/// The same for an answer that is encoded at once: nodes are in field 1, the token of a list or
+/// the types in field 2.
 macro_rules! encoded_answer {
+    ($session:ident $r:ident (nodes $nodes:ident: $node:ident = $found:expr)) => {
+        fn run_encoded(&self, $session: &mut Session<'_>) -> Result<Vec<u8>> {
+            let $r = self;
+            let found: Encoded<$node> = $found;
+            Ok(found.into_bytes())
+        }
+    };
+    ($session:ident $r:ident (nodes $nodes:ident, $types:ident: $node:ident = $found:expr)) => {
+        fn run_encoded(&self, $session: &mut Session<'_>) -> Result<Vec<u8>> {
+            let $r = self;
+            let (found, types): (Encoded<$node>, _) = $found;
+            let mut bytes = found.into_bytes();
+            prost::encoding::message::encode_repeated(2, &types, &mut bytes);
+            Ok(bytes)
+        }
+    };
     ($session:ident $r:ident [$nodes:ident: $node:ident = $listed:expr]) => {
         fn run_encoded(&self, $session: &mut Session<'_>) -> Result<Vec<u8>> {
             let $r = self;
@@ -317,17 +347,18 @@ fn artifact_options(r: &PutArtifactsRequest) -> PutOptions<'_> {
     PutOptions { abort_if_changed, ..masked!(r) }
 }
 
-fn get_artifacts_with_types(
+fn get_artifacts_with_types<S: Sink<Artifact>>(
     session: &mut Session<'_>,
     r: &GetArtifactsByIdRequest,
-) -> Result<GetArtifactsByIdResponse> {
-    let artifacts: Vec<Artifact> = nodes::get_by_ids(session, &r.artifact_ids)?;
+) -> Result<(S, Vec<ArtifactType>)> {
     let mut artifact_types = Vec::new();
+    let query = Artifact::KIND.queries.select_by_ids;
+    let artifacts = nodes::whole::<Artifact, S::Draft>(session, query, &r.artifact_ids)?;
     if r.populate_artifact_types() {
-        let ids = artifacts.iter().filter_map(|artifact| artifact.type_id).collect();
+        let ids = artifacts.iter().filter_map(|artifact| artifact.head().type_id).collect();
         artifact_types = types::get_of_nodes(session, &nodes::distinct(ids))?;
     }
-    Ok(GetArtifactsByIdResponse { artifacts, artifact_types })
+    Ok((nodes::all(artifacts), artifact_types))
 }
 
 methods! { contract {
@@ -396,11 +427,11 @@ methods! { contract {
     Read GetArtifacts(GetArtifactsRequest)
         -> GetArtifactsResponse |s, r| [artifacts: Artifact = list!(s, r)]
     Read GetArtifactsByID(GetArtifactsByIdRequest) -> GetArtifactsByIdResponse |s, r| (
-        get_artifacts_with_types(s, r)
+        nodes artifacts, artifact_types: Artifact = get_artifacts_with_types(s, r)?
     )
-    Read GetArtifactsByURI(GetArtifactsByUriRequest) -> GetArtifactsByUriResponse |s, r| {
-        artifacts: nodes::get_linked(s, "uri", Value::texts(&r.uris))?
-    }
+    Read GetArtifactsByURI(GetArtifactsByUriRequest) -> GetArtifactsByUriResponse |s, r| (
+        nodes artifacts: Artifact = nodes::get_linked(s, "uri", Value::texts(&r.uris))?
+    )
     Read GetArtifactsByType(GetArtifactsByTypeRequest)
         -> GetArtifactsByTypeResponse |s, r| [artifacts: Artifact = list!(s, r, of_type)]
     Read GetArtifactByTypeAndName(GetArtifactByTypeAndNameRequest)
@@ -408,9 +439,9 @@ methods! { contract {
         artifact: nodes::get_by_name(s, r.type_name(), r.type_version(), r.artifact_name())?
     }
     Read GetArtifactsByExternalIds(GetArtifactsByExternalIdsRequest)
-        -> GetArtifactsByExternalIdsResponse |s, r| {
-        artifacts: nodes::get_by_external_ids(s, &r.external_ids)?
-    }
+        -> GetArtifactsByExternalIdsResponse |s, r| (
+        nodes artifacts: Artifact = nodes::get_by_external_ids(s, &r.external_ids)?
+    )
     Read GetArtifactsByContext(GetArtifactsByContextRequest)
         -> GetArtifactsByContextResponse |s, r| [artifacts: Artifact = list!(s, r, in_context)]
 
@@ -420,9 +451,9 @@ methods! { contract {
     }
     Read GetExecutions(GetExecutionsRequest)
         -> GetExecutionsResponse |s, r| [executions: Execution = list!(s, r)]
-    Read GetExecutionsByID(GetExecutionsByIdRequest) -> GetExecutionsByIdResponse |s, r| {
-        executions: nodes::get_by_ids(s, &r.execution_ids)?
-    }
+    Read GetExecutionsByID(GetExecutionsByIdRequest) -> GetExecutionsByIdResponse |s, r| (
+        nodes executions: Execution = nodes::get_by_ids(s, &r.execution_ids)?
+    )
     Read GetExecutionsByType(GetExecutionsByTypeRequest)
         -> GetExecutionsByTypeResponse |s, r| [executions: Execution = list!(s, r, of_type)]
     Read GetExecutionByTypeAndName(GetExecutionByTypeAndNameRequest)
@@ -430,9 +461,9 @@ methods! { contract {
         execution: nodes::get_by_name(s, r.type_name(), r.type_version(), r.execution_name())?
     }
     Read GetExecutionsByExternalIds(GetExecutionsByExternalIdsRequest)
-        -> GetExecutionsByExternalIdsResponse |s, r| {
-        executions: nodes::get_by_external_ids(s, &r.external_ids)?
-    }
+        -> GetExecutionsByExternalIdsResponse |s, r| (
+        nodes executions: Execution = nodes::get_by_external_ids(s, &r.external_ids)?
+    )
     Read GetExecutionsByContext(GetExecutionsByContextRequest)
         -> GetExecutionsByContextResponse |s, r| [executions: Execution = list!(s, r, in_context)]
 
@@ -442,9 +473,9 @@ methods! { contract {
     }
     Read GetContexts(GetContextsRequest)
         -> GetContextsResponse |s, r| [contexts: Context = list!(s, r)]
-    Read GetContextsByID(GetContextsByIdRequest) -> GetContextsByIdResponse |s, r| {
-        contexts: nodes::get_by_ids(s, &r.context_ids)?
-    }
+    Read GetContextsByID(GetContextsByIdRequest) -> GetContextsByIdResponse |s, r| (
+        nodes contexts: Context = nodes::get_by_ids(s, &r.context_ids)?
+    )
     Read GetContextsByType(GetContextsByTypeRequest)
         -> GetContextsByTypeResponse |s, r| [contexts: Context = list!(s, r, of_type)]
     Read GetContextByTypeAndName(GetContextByTypeAndNameRequest)
@@ -452,17 +483,17 @@ methods! { contract {
         context: nodes::get_by_name(s, r.type_name(), r.type_version(), r.context_name())?
     }
     Read GetContextsByExternalIds(GetContextsByExternalIdsRequest)
-        -> GetContextsByExternalIdsResponse |s, r| {
-        contexts: nodes::get_by_external_ids(s, &r.external_ids)?
-    }
+        -> GetContextsByExternalIdsResponse |s, r| (
+        nodes contexts: Context = nodes::get_by_external_ids(s, &r.external_ids)?
+    )
     Read GetContextsByArtifact(GetContextsByArtifactRequest)
-        -> GetContextsByArtifactResponse |s, r| {
-        contexts: links::contexts_of(s, "artifact", r.artifact_id())?
-    }
+        -> GetContextsByArtifactResponse |s, r| (
+        nodes contexts: Context = links::contexts_of(s, "artifact", r.artifact_id())?
+    )
     Read GetContextsByExecution(GetContextsByExecutionRequest)
-        -> GetContextsByExecutionResponse |s, r| {
-        contexts: links::contexts_of(s, "execution", r.execution_id())?
-    }
+        -> GetContextsByExecutionResponse |s, r| (
+        nodes contexts: Context = links::contexts_of(s, "execution", r.execution_id())?
+    )
 
     // Events and links.
     Write PutEvents(PutEventsRequest) -> PutEventsResponse |s, r| (

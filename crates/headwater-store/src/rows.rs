@@ -19,6 +19,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use headwater_proto::ml_metadata::event::path::{Step, step};
 use headwater_proto::ml_metadata::{Event, Value as PropertyValue, event, value};
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use crate::backend::{Column, Row, Value};
 use crate::error::{Result, data_loss};
@@ -71,15 +72,60 @@ pub(crate) fn node<N: Node>(row: &dyn Row) -> Result<N> {
 
 /// A row of a property table.
 pub(crate) struct PropertyRow {
-    pub(crate) node_id: i64,
     pub(crate) name: String,
     pub(crate) is_custom: bool,
     pub(crate) value: PropertyValue,
 }
 
+/// The fields of properties and custom properties in the message of each kind of node.
+const PROPERTY_FIELDS: [u32; 2] = [4, 5];
+/// The field of a string in a property's value.
+const STRING_FIELD: u32 = 3;
+
+/// A property as it stands in its encoded node: an entry of one of the two maps.
+pub(crate) fn encode_property(row: &dyn Row, bytes: &mut Vec<u8>) -> Result<()> {
+    let owned;
+    let name = match row.column(1)? {
+        Column::Text(name) => name,
+        _ => {
+            owned = opt_text(row, 1)?.unwrap_or_default();
+            &owned
+        }
+    };
+    // Most values are strings, and mean what they say.
+    let plain = match (row.column(3)?, row.column(4)?, row.column(5)?, row.column(6)?) {
+        (Column::Null, Column::Null, Column::Text(text), Column::Null) => Some(text),
+        _ => None,
+    };
+    let plain = plain.filter(|text| !text.starts_with(STRUCT_PREFIX));
+    let text_len = |text: &str| 1 + encoded_len_varint(text.len() as u64) + text.len();
+    let other = match plain {
+        Some(_) => PropertyValue::default(),
+        None => PropertyValue { value: property_value(row)? },
+    };
+    let value_len = plain.map_or_else(|| other.encoded_len(), text_len);
+    let entry_len = text_len(name) + 1 + encoded_len_varint(value_len as u64) + value_len;
+    let field = PROPERTY_FIELDS[usize::from(int(row, 2)? != 0)];
+    encode_key(field, WireType::LengthDelimited, bytes);
+    encode_varint(entry_len as u64, bytes);
+    encode_text(1, name, bytes);
+    encode_key(2, WireType::LengthDelimited, bytes);
+    encode_varint(value_len as u64, bytes);
+    match plain {
+        Some(text) => encode_text(STRING_FIELD, text, bytes),
+        None => other.encode_raw(bytes),
+    }
+    Ok(())
+}
+
+fn encode_text(field: u32, text: &str, bytes: &mut Vec<u8>) {
+    encode_key(field, WireType::LengthDelimited, bytes);
+    encode_varint(text.len() as u64, bytes);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
 pub(crate) fn property(row: &dyn Row) -> Result<PropertyRow> {
     Ok(PropertyRow {
-        node_id: int(row, 0)?,
         name: opt_text(row, 1)?.unwrap_or_default(),
         is_custom: int(row, 2)? != 0,
         value: PropertyValue { value: property_value(row)? },

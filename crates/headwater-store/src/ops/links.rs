@@ -9,6 +9,7 @@ use prost::Message as _;
 
 use crate::backend::Value;
 use crate::error::{ErrorKind, Result, invalid, not_found};
+use crate::ops::drafts::Sink;
 use crate::ops::{nodes, types};
 use crate::rows;
 use crate::sql::build::{Insert, Query};
@@ -93,12 +94,12 @@ pub(crate) fn put_parents(session: &mut Session<'_>, links: &[ParentContext]) ->
 }
 
 /// The contexts that a node is in; `NOT_FOUND` when there are none.
-pub(crate) fn contexts_of(
+pub(crate) fn contexts_of<S: Sink<Context>>(
     session: &mut Session<'_>,
     noun: &'static str,
     id: i64,
-) -> Result<Vec<Context>> {
-    let contexts = nodes::get_linked(session, noun, id.into())?;
+) -> Result<S> {
+    let contexts: S = nodes::get_linked(session, noun, id.into())?;
     if contexts.is_empty() {
         return Err(not_found(format!("{noun} {id} is in no context")));
     }
@@ -118,10 +119,9 @@ fn relatives(
         Ok(())
     })?;
     let found = nodes::distinct(links.iter().map(|(_, relative)| *relative).collect());
-    let contexts: HashMap<i64, Context> = nodes::get_by_ids::<Context>(session, &found)?
-        .into_iter()
-        .filter_map(|context| Some((context.id?, context)))
-        .collect();
+    let contexts: Vec<Context> = nodes::get_by_ids(session, &found)?;
+    let contexts: HashMap<i64, Context> =
+        contexts.into_iter().filter_map(|context| Some((context.id?, context))).collect();
     let mut relatives: BTreeMap<i64, Vec<Context>> = BTreeMap::new();
     // A relative is in the answer once for each link, and must not be copied without end.
     let mut bytes = 0;

@@ -1,7 +1,5 @@
 //! Lists of nodes: pages of what a scope or a filter selects.
 
-use std::marker::PhantomData;
-
 use headwater_proto::ml_metadata::ListOperationOptions;
 
 use crate::backend::Statement;
@@ -9,6 +7,7 @@ use crate::error::Result;
 use crate::filter::{Filter, Language};
 use crate::kinds::{Node, NodeType};
 use crate::limits::{MESSAGE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_NODES_MAX, READ_CHUNK};
+use crate::ops::drafts::{Draft as _, Sink};
 use crate::ops::nodes::complete;
 use crate::ops::page::Page;
 use crate::ops::selection::{Scope, Selection};
@@ -21,49 +20,6 @@ use crate::store::{Session, check_size};
 pub(crate) struct Listed<S> {
     pub(crate) nodes: S,
     pub(crate) next_page_token: Option<String>,
-}
-
-/// Where the nodes of a list go.
-pub(crate) trait Sink<N>: Default {
-    fn push(&mut self, node: N);
-    fn is_empty(&self) -> bool;
-}
-
-impl<N> Sink<N> for Vec<N> {
-    fn push(&mut self, node: N) {
-        Vec::push(self, node);
-    }
-    fn is_empty(&self) -> bool {
-        Vec::is_empty(self)
-    }
-}
-
-/// Nodes encoded as field 1 of the answer.
-#[derive(Debug)]
-pub(crate) struct Encoded<N> {
-    bytes: Vec<u8>,
-    node: PhantomData<N>,
-}
-
-impl<N> Default for Encoded<N> {
-    fn default() -> Self {
-        Self { bytes: Vec::new(), node: PhantomData }
-    }
-}
-
-impl<N> Encoded<N> {
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-}
-
-impl<N: Node> Sink<N> for Encoded<N> {
-    fn push(&mut self, node: N) {
-        prost::encoding::message::encode(1, &node, &mut self.bytes);
-    }
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
 }
 
 /// Lists nodes. Without options: all of them.
@@ -153,22 +109,24 @@ pub(crate) fn list_page<N: Node, S: Sink<N>>(
 /// Completes nodes and puts them into an answer, as many as fit; answers whether all did.
 pub(crate) fn fill<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
-    mut heads: Vec<N>,
+    heads: Vec<N>,
     nodes: &mut S,
     bytes: &mut usize,
     mut on_node: impl FnMut(usize, &N),
 ) -> Result<bool> {
-    let mut position = 0;
-    for chunk in heads.chunks_mut(READ_CHUNK) {
-        complete(session, chunk)?;
-        for node in chunk {
+    let mut heads = heads.into_iter().enumerate().peekable();
+    while heads.peek().is_some() {
+        let chunk = heads.by_ref().take(READ_CHUNK);
+        let (positions, mut chunk): (Vec<usize>, Vec<S::Draft>) =
+            chunk.map(|(position, head)| (position, S::Draft::of(head))).unzip();
+        complete(session, &mut chunk)?;
+        for (position, node) in positions.into_iter().zip(chunk) {
             *bytes += node.encoded_len();
             if *bytes > PAGE_BYTES_MAX && !nodes.is_empty() {
                 return Ok(false);
             }
-            on_node(position, node);
-            position += 1;
-            nodes.push(std::mem::take(node));
+            on_node(position, node.head());
+            nodes.push(node);
         }
     }
     Ok(true)

@@ -1,5 +1,6 @@
 //! What each method means, one file per noun, written once for the three kinds of node.
 
+pub(crate) mod drafts;
 pub(crate) mod events;
 pub(crate) mod lineage;
 pub(crate) mod links;

@@ -2,14 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use prost::Message as _;
-
 use crate::backend::{Insertion, Value};
 use crate::error::{Error, ErrorKind, Result, data_loss, internal, invalid, not_found};
 use crate::kinds::{Node, NodeType, Properties};
 use crate::limits::READ_CHUNK;
+use crate::ops::drafts::{Draft, Sink};
 use crate::ops::types::{self, KnownTypes};
-use crate::rows::{self, PropertyRow, value_columns};
+use crate::rows::{self, value_columns};
 use crate::sql::Dialect;
 use crate::sql::build::Query;
 use crate::store::{Session, check_size};
@@ -374,13 +373,23 @@ fn property_rows<'p>(
 }
 
 /// The nodes with these ids, each once, by id; unknown ids are passed over.
-pub(crate) fn get_by_ids<N: Node>(session: &mut Session<'_>, ids: &[i64]) -> Result<Vec<N>> {
-    whole(session, N::KIND.queries.select_by_ids, ids)
+pub(crate) fn get_by_ids<N: Node, S: Sink<N>>(session: &mut Session<'_>, ids: &[i64]) -> Result<S> {
+    Ok(all(whole(session, N::KIND.queries.select_by_ids, ids)?))
+}
+
+pub(crate) fn all<N: Node, S: Sink<N>>(drafts: Vec<S::Draft>) -> S {
+    let mut nodes = S::default();
+    drafts.into_iter().for_each(|draft| nodes.push(draft));
+    nodes
 }
 
 /// Whole nodes by id: they and their properties are read together, because both go by the ids.
-fn whole<N: Node>(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Result<Vec<N>> {
-    let mut nodes: Vec<N> = Vec::new();
+pub(crate) fn whole<N: Node, D: Draft<N>>(
+    session: &mut Session<'_>,
+    query: Query,
+    ids: &[i64],
+) -> Result<Vec<D>> {
+    let mut nodes: Vec<D> = Vec::new();
     if ids.is_empty() {
         return Ok(nodes);
     }
@@ -393,13 +402,9 @@ fn whole<N: Node>(session: &mut Session<'_>, query: Query, ids: &[i64]) -> Resul
             let node = rows::node::<N>(row)?;
             bytes += node.encoded_len();
             positions.insert(node.id().unwrap_or_default(), nodes.len());
-            nodes.push(node);
-        } else {
-            let property = rows::property(row)?;
-            bytes += property.value.encoded_len();
-            if let Some(at) = positions.find(property.node_id) {
-                take_property(&mut nodes[at], property);
-            }
+            nodes.push(D::of(node));
+        } else if let Some(at) = positions.find(rows::int(row, 0)?) {
+            bytes += nodes[at].take_property(row)?;
         }
         check_size("answer", bytes)
     })?;
@@ -431,39 +436,33 @@ impl Positions {
     }
 }
 
-fn take_property<N: Node>(node: &mut N, property: PropertyRow) {
-    let map = if property.is_custom { node.custom_properties_mut() } else { node.properties_mut() };
-    map.insert(property.name, property.value);
-}
-
 /// Fills in the names of the nodes' types.
-fn name_types<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
-    let type_ids: Vec<i64> = nodes.iter().filter_map(Node::type_id).collect();
+fn name_types<N: Node, D: Draft<N>>(session: &mut Session<'_>, nodes: &mut [D]) -> Result<()> {
+    let type_ids: Vec<i64> = nodes.iter().filter_map(|node| node.head().type_id()).collect();
     let known = types::known::<N::Type>(session, &distinct(type_ids))?;
     for node in nodes {
-        let type_id = node.type_id().unwrap_or_default();
+        let type_id = node.head().type_id().unwrap_or_default();
         let known = known
             .get(&type_id)
             .ok_or_else(|| data_loss(format!("{} type {type_id} is missing", N::KIND.noun)))?;
-        node.set_type_name(known.name.clone());
+        node.head_mut().set_type_name(known.name.clone());
     }
     Ok(())
 }
 
 /// The nodes with these external ids. `NOT_FOUND` when there is none of them.
-pub(crate) fn get_by_external_ids<N: Node>(
+pub(crate) fn get_by_external_ids<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     external_ids: &[String],
-) -> Result<Vec<N>> {
+) -> Result<S> {
     validate::external_ids(external_ids)?;
     let external_ids: Vec<&str> = external_ids.iter().map(String::as_str).collect();
-    let mut nodes = find_by_external_ids(session, &external_ids)?;
-    if nodes.is_empty() && !external_ids.is_empty() {
+    let heads = find_by_external_ids::<N>(session, &external_ids)?;
+    if heads.is_empty() && !external_ids.is_empty() {
         let noun = N::KIND.noun;
         return Err(not_found(format!("no {noun} has one of these external ids")));
     }
-    complete_all(session, &mut nodes)?;
-    Ok(nodes)
+    complete_all(session, heads)
 }
 
 /// The nodes with these external ids, without type name and properties.
@@ -485,8 +484,8 @@ pub(crate) fn get_by_name<N: Node>(
     let Some(found) = types::find::<N::Type>(session, type_name, type_version)? else {
         return Ok(None);
     };
-    let mut nodes = find_by_types_and_names::<N>(session, &[found.id()], &[name])?;
-    complete_all(session, &mut nodes)?;
+    let heads = find_by_types_and_names::<N>(session, &[found.id()], &[name])?;
+    let mut nodes: Vec<N> = complete_all(session, heads)?;
     Ok(nodes.pop())
 }
 
@@ -501,14 +500,15 @@ pub(crate) fn find_by_types_and_names<N: Node>(
 }
 
 /// The nodes that are linked to something else, by the name of the link.
-pub(crate) fn get_linked<N: Node>(
+pub(crate) fn get_linked<N: Node, S: Sink<N>>(
     session: &mut Session<'_>,
     by: &'static str,
     value: Value<'_>,
-) -> Result<Vec<N>> {
+) -> Result<S> {
     let linked = N::KIND.queries.select_linked.iter().find(|(name, _)| *name == by);
     let (_, query) = linked.ok_or_else(|| internal(format!("no query by `{by}`")))?;
-    select(session, *query, vec![value])
+    let heads = heads::<N>(session, *query, vec![value])?;
+    complete_all(session, heads)
 }
 
 /// Which of these ids exist.
@@ -539,16 +539,6 @@ pub(crate) fn check_found<N: Node>(found: &HashSet<i64>, id: i64) -> Result<()> 
     Err(invalid(format!("there is no {} with id {id}", N::KIND.noun)))
 }
 
-fn select<N: Node>(
-    session: &mut Session<'_>,
-    query: Query,
-    values: Vec<Value<'_>>,
-) -> Result<Vec<N>> {
-    let mut nodes = heads(session, query, values)?;
-    complete_all(session, &mut nodes)?;
-    Ok(nodes)
-}
-
 /// Nodes without their type name and properties.
 fn heads<N: Node>(
     session: &mut Session<'_>,
@@ -575,26 +565,29 @@ fn heads<N: Node>(
 }
 
 /// Reads the type names and properties of nodes, as many as fit into an answer.
-pub(crate) fn complete_all<N: Node>(session: &mut Session<'_>, nodes: &mut [N]) -> Result<()> {
+fn complete_all<N: Node, S: Sink<N>>(session: &mut Session<'_>, heads: Vec<N>) -> Result<S> {
+    let mut nodes: Vec<S::Draft> = heads.into_iter().map(S::Draft::of).collect();
     let mut bytes = 0;
     for chunk in nodes.chunks_mut(READ_CHUNK) {
         complete(session, chunk)?;
-        bytes += chunk.iter().map(prost::Message::encoded_len).sum::<usize>();
+        bytes += chunk.iter().map(Draft::encoded_len).sum::<usize>();
         check_size("answer", bytes)?;
     }
-    Ok(())
+    Ok(all(nodes))
 }
 
 /// Reads the type names and properties of a chunk of nodes.
-pub(crate) fn complete<N: Node>(session: &mut Session<'_>, chunk: &mut [N]) -> Result<()> {
+pub(crate) fn complete<N: Node, D: Draft<N>>(
+    session: &mut Session<'_>,
+    chunk: &mut [D],
+) -> Result<()> {
     name_types(session, chunk)?;
     let mut positions = Positions::default();
-    chunk.iter().enumerate().for_each(|(at, node)| positions.insert(node.id().unwrap_or(-1), at));
-    let ids: Vec<i64> = chunk.iter().filter_map(Node::id).collect();
+    let ids: Vec<i64> = chunk.iter().filter_map(|node| node.head().id()).collect();
+    ids.iter().enumerate().for_each(|(at, id)| positions.insert(*id, at));
     session.query(N::KIND.queries.select_properties, vec![ids[..].into()], &mut |row| {
-        let property = rows::property(row)?;
-        if let Some(at) = positions.find(property.node_id) {
-            take_property(&mut chunk[at], property);
+        if let Some(at) = positions.find(rows::int(row, 0)?) {
+            chunk[at].take_property(row)?;
         }
         Ok(())
     })

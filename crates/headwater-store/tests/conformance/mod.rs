@@ -23,7 +23,8 @@ use headwater_proto::ml_metadata::{
     PutArtifactTypeRequest, PutArtifactsRequest, PutContextTypeRequest, PutContextsRequest,
     PutExecutionTypeRequest, PutExecutionsRequest, Value, value,
 };
-use headwater_store::{Call, Error, ErrorKind, Method, Observer, StatementRun, Store};
+use headwater_store::{Access, Call, Error, ErrorKind, Method, Observer, StatementRun, Store};
+use prost::Message as _;
 
 /// A database that the behaviours run on.
 #[derive(Clone, Copy, Debug)]
@@ -132,8 +133,19 @@ pub(crate) fn properties<const N: usize>(
 }
 
 impl Fresh {
+    /// Calls what must succeed. What is read must be the same as a message and encoded.
     pub(crate) fn call<R: Call>(&self, request: R) -> R::Response {
-        self.store.call(&request).unwrap_or_else(|error| panic!("{error}\nfor {request:?}"))
+        let failed = |error: Error| -> ! { panic!("{error}\nfor {request:?}") };
+        let answer = self.store.call(&request).unwrap_or_else(|error| failed(error));
+        if R::METHOD.access() == Access::Read {
+            let encoded = self.store.call_bytes(R::METHOD, &request.encode_to_vec());
+            let encoded = encoded.unwrap_or_else(|error| failed(error));
+            let decoded = R::Response::decode(&encoded[..]).expect("an answer");
+            // As bytes, because a NaN equals nothing.
+            let is_same = decoded.encode_to_vec() == answer.encode_to_vec();
+            assert!(is_same, "encoded it is {decoded:?}\nfor {request:?}");
+        }
+        answer
     }
 
     /// Calls what must fail in this way, and gives the error.
