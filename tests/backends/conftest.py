@@ -24,9 +24,10 @@ left_out = {}
 
 
 def pytest_terminal_summary(terminalreporter):
-    for backend, reason in left_out.items():
-        if reason:
-            terminalreporter.write_line(f"SKIPPED: all tests on {backend}. {reason}", red=True)
+    # Not `left_out`: with xdist, the tests ran in other processes.
+    skipped = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())}
+    for reason in sorted(skipped):
+        terminalreporter.write_line(reason.replace("Skipped:", "SKIPPED:", 1), red=True)
 
 
 @pytest.fixture(params=list(BACKENDS))
@@ -38,7 +39,7 @@ def backend(request):
     if left_out[name]:
         if os.environ.get("HEADWATER_TEST_REQUIRED"):
             pytest.fail(left_out[name])
-        pytest.skip(left_out[name])
+        pytest.skip(f"all tests on {name}. {left_out[name]}")
     return name
 
 

@@ -7,10 +7,12 @@ import collections
 import contextlib
 import itertools
 import os
+import re
 
 import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
+from xdist.scheduler import LoadScopeScheduling
 
 import stores
 from headwater_process import Server
@@ -26,6 +28,18 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if backend := getattr(item, "callspec", None) and item.callspec.params.get("backend"):
             item.user_properties.append(("backend", backend))
+
+
+class ByBackend(LoadScopeScheduling):
+    """Keeps in one process what shares databases and servers: a file's tests on one backend."""
+
+    def _split_scope(self, nodeid):
+        found = re.search(rf"[-[]({'|'.join(stores.BACKENDS)})\b", nodeid)
+        return f"{nodeid.partition('::')[0]} {found[1] if found else stores.BACKENDS[0]}"
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByBackend(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -58,6 +58,8 @@ def main(address, client, artifact_type, execution_type, context_type, shared, c
         grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel,
         open(notes, "w", buffering=1, encoding="ascii") as file,
     ):
+        # On a busy machine to connect takes longer than the options above give it.
+        grpc.channel_ready_future(channel).result(60)
         put = metadata_store_service_pb2_grpc.MetadataStoreServiceStub(channel).PutExecution
         while number < int(calls) or (is_endless and not is_told_to_stop()):
             name = f"client-{client}-step-{number}"

@@ -15,6 +15,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from headwater_process import Server
 from recording_client import ARTIFACTS_PER_STEP, CONTEXTS_PER_STEP, EVENTS_PER_STEP, RUNS
 
+pytestmark = pytest.mark.alone
 CLIENTS = int(os.environ.get("CLIENTS", "32"))
 CLIENT_CALLS = int(os.environ.get("CLIENT_CALLS", "500"))
 KILL_ROUNDS = int(os.environ.get("KILL_ROUNDS", "50"))

@@ -9,6 +9,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
+pytestmark = pytest.mark.alone
 DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
 
 

@@ -3,6 +3,7 @@
 import gc
 import pathlib
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -199,6 +200,19 @@ def test_a_server_that_cannot_be_reached_is_named_without_the_password(
     assert "attempt=1 of=1" in said
     assert "attempt=2" not in said
     assert "secret" not in said
+
+
+def test_a_locked_file_is_refused_as_locked(refusal, wheel, tmp_path):
+    """Each try takes 10 s; `headwater serve`, which does the same, cannot be told to try once."""
+    path = tmp_path / "locked.db"
+    wheel(path).put_artifact_type(pb.ArtifactType(name="Data"))
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    flag = config_file(tmp_path, file_config(path))
+    said = refusal(flag, "--metadata_store_connection_retries=0", f"--grpc_port={free_port()}")
+    assert str(path) in said
+    assert "locked" in said
+    holder.close()
 
 
 # Other schema versions.

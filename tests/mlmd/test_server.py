@@ -151,6 +151,7 @@ def test_an_answer_over_the_limit_is_refused_and_the_server_lives(server):
     assert len(server.stub.GetArtifacts(request, timeout=120).artifacts) == 1
 
 
+@pytest.mark.alone
 def test_an_answer_in_several_packets_does_not_wait_for_acknowledgements(server):
     """Without TCP_NODELAY every answer beyond a few hundred bytes takes 40 ms."""
     type_id = server.store().put_artifact_type(pb.ArtifactType(name="Data"))

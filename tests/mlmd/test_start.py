@@ -24,10 +24,10 @@ NOBODY = 65534
 def refusal(tmp_path):
     """Starts a server that must refuse; gives what it says on stderr."""
 
-    def start(store, *flags, seconds=20, **options):
+    def start(store, *flags, **options):
         command = [BINARY, "serve", "--store", store, "--listen", "127.0.0.1:0", *flags]
         ended = subprocess.run(
-            command, capture_output=True, timeout=seconds, cwd=tmp_path, check=False, **options
+            command, capture_output=True, timeout=20, cwd=tmp_path, check=False, **options
         )
         said = ended.stderr.decode(errors="replace")
         assert ended.returncode not in (0, 101), said
@@ -218,15 +218,6 @@ def test_a_file_that_may_not_be_read_is_refused_by_name(open_folder, made_by_whe
     said = refusal(f"sqlite:{path}", **as_a_user())
     assert str(path) in said
     assert "permission" in said.lower()
-
-
-def test_a_locked_file_is_refused_as_locked(made_by_wheel, refusal):
-    holder = sqlite3.connect(made_by_wheel, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    said = refusal(f"sqlite:{made_by_wheel}", seconds=120)
-    assert str(made_by_wheel) in said
-    assert "locked" in said
-    holder.close()
 
 
 # Read-only.
