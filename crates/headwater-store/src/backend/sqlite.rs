@@ -70,6 +70,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     raw_protos: false,
     pairs_use_indexes: true,
     text_index_chars: None,
+    finds_prefixes: true,
     // The canonical text is what SQLite takes.
     spellings: &[],
 };

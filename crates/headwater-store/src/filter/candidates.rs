@@ -19,6 +19,8 @@ use crate::sql::build::Builder;
 const WAYS_MAX: usize = 4;
 /// Parts of one way, at most.
 const PARTS_MAX: usize = 8;
+/// Characters of a prefix that are looked for.
+const PREFIX_MAX: usize = 200;
 
 /// Sets of nodes that have every match among them.
 struct Way<'f>(Vec<Part<'f>>);
@@ -46,7 +48,7 @@ impl Filter {
         name: &'static str,
         dialect: &'static Dialect,
     ) -> Result<Option<(Statement<'v>, usize)>> {
-        let ways = self.ways();
+        let ways = self.ways(dialect);
         if ways.is_empty() {
             return Ok(None);
         }
@@ -76,7 +78,7 @@ impl Filter {
         way: usize,
     ) -> Result<Statement<'v>> {
         let mut built = Builder::new(name, dialect);
-        let ways = self.ways();
+        let ways = self.ways(dialect);
         for (at, part) in ways.get(way).iter().flat_map(|way| &way.0).enumerate() {
             built.sql(if at > 0 { " UNION ALL SELECT " } else { "SELECT " });
             match part.target.filter(|at| !self.is_type(*at)) {
@@ -93,14 +95,18 @@ impl Filter {
         self.aliases[at].neighbour.prefix == self.node.type_of.prefix
     }
 
-    fn ways(&self) -> Vec<Way<'_>> {
+    fn ways(&self, dialect: &Dialect) -> Vec<Way<'_>> {
         let all = conjuncts(&self.condition);
         let mut ways: Vec<Way<'_>> = Vec::new();
         for condition in &all {
-            let Some(mut parts) = cover(condition).filter(|parts| parts.len() <= PARTS_MAX) else {
+            let Some(mut parts) =
+                cover(condition, dialect).filter(|parts| parts.len() <= PARTS_MAX)
+            else {
                 continue;
             };
-            if let [only] = &mut parts[..] {
+            if let [only] = &mut parts[..]
+                && only.prefix().is_none()
+            {
                 let is_known =
                     |Way(known): &Way<'_>| known.len() == 1 && known[0].target == only.target;
                 if ways.iter().any(is_known) {
@@ -121,6 +127,10 @@ impl Filter {
     /// Appends the tables and the conditions of a part. The order of the tables is given: a
     /// database without statistics would guess.
     fn part<'v>(&'v self, built: &mut Builder<'v>, part: &Part<'v>) -> Result<()> {
+        if let Some(prefix) = part.prefix() {
+            beginnings(built, prefix);
+            return Ok(());
+        }
         let names = part.conditions.iter().any(|condition| mentions_name(condition));
         built.sql(" FROM ");
         match part.target {
@@ -163,16 +173,19 @@ impl Filter {
 }
 
 /// What indexes lead to for a condition: all nodes for which it holds are among these.
-fn cover(condition: &Expr) -> Option<Vec<Part<'_>>> {
+fn cover<'f>(condition: &'f Expr, dialect: &Dialect) -> Option<Vec<Part<'f>>> {
+    if dialect.finds_prefixes && uri_prefix(condition).is_some() {
+        return Some(vec![Part { target: None, conditions: vec![condition] }]);
+    }
     if let Some(target) = indexed(condition) {
         return Some(vec![Part { target, conditions: vec![condition] }]);
     }
     match condition {
-        Expr::And(parts) => parts.iter().find_map(cover),
+        Expr::And(parts) => parts.iter().find_map(|part| cover(part, dialect)),
         Expr::Or(parts) => {
             let mut all = Vec::new();
             for part in parts {
-                all.extend(cover(part)?);
+                all.extend(cover(part, dialect)?);
                 if all.len() > PARTS_MAX {
                     return None;
                 }
@@ -181,6 +194,48 @@ fn cover(condition: &Expr) -> Option<Vec<Part<'_>>> {
         }
         _ => None,
     }
+}
+
+impl<'f> Part<'f> {
+    /// What the URIs begin with, if that is what leads to them.
+    fn prefix(&self) -> Option<&'f str> {
+        match self.conditions[..] {
+            [condition] => uri_prefix(condition),
+            _ => None,
+        }
+    }
+}
+
+/// What an artifact's URI begins with if the condition holds, in whichever case of its letters.
+fn uri_prefix(condition: &Expr) -> Option<&str> {
+    let Expr::Binary("LIKE", left, right) = condition else { return None };
+    let (Expr::Column(column), Expr::Text(pattern)) = (&**left, &**right) else { return None };
+    let is_uri = column.alias.is_none() && column.attribute.name == "uri";
+    // What follows a character must be one, too.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'}') && byte != b'%' && byte != b'_';
+    let end = pattern.bytes().take(PREFIX_MAX).take_while(|byte| is_plain(*byte)).count();
+    Some(&pattern[..end]).filter(|prefix| is_uri && !prefix.is_empty())
+}
+
+/// Appends the artifacts whose URI begins like this. `LIKE` does not mind the case of letters and
+/// the index does: each beginning that is there is followed through it, a character at a time. If
+/// there are thousands, all artifacts are candidates.
+fn beginnings<'v>(built: &mut Builder<'v>, prefix: &'v str) {
+    built.sql(" FROM (WITH RECURSIVE wanted(p) AS (SELECT ?)").value(prefix.into());
+    built.sql(
+        ", place(at) AS (SELECT 1 UNION ALL \
+         SELECT at + 1 FROM place, wanted WHERE at < LENGTH(p)), \
+         letters(at, letter) AS (SELECT at, SUBSTR(LOWER(p), at, 1) FROM place, wanted \
+         UNION SELECT at, SUBSTR(UPPER(p), at, 1) FROM place, wanted), \
+         begun(low, high, length) AS (SELECT '', '', 0 UNION ALL \
+         SELECT low || letter, low || CHAR(UNICODE(letter) + 1), at FROM begun \
+         JOIN letters ON at = length + 1 WHERE EXISTS (SELECT 1 FROM Artifact \
+         WHERE uri >= low || letter AND uri < low || CHAR(UNICODE(letter) + 1)) LIMIT 4000), \
+         few(few) AS (SELECT COUNT(*) < 4000 FROM begun) \
+         SELECT low, high FROM begun, wanted, few WHERE length = LENGTH(p) AND few \
+         UNION ALL SELECT '', CHAR(1114111) FROM few WHERE NOT few) AS b \
+         CROSS JOIN Artifact AS n WHERE n.uri >= b.low AND n.uri < b.high",
+    );
 }
 
 /// A column that has an index, compared with values: whose column it is.

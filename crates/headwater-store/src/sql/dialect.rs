@@ -48,6 +48,9 @@ pub(crate) struct Dialect {
     /// Characters of a text property that its index has, if it has not the whole text and is not
     /// looked into without being told so.
     pub text_index_chars: Option<usize>,
+    /// Whether the index of URIs leads to those that begin like a pattern, whose letters may be of
+    /// either case.
+    pub finds_prefixes: bool,
     /// What a filter becomes here, where it differs from the canonical text.
     pub spellings: &'static [(&'static str, &'static str)],
 }

@@ -27,6 +27,7 @@ behaviours! {
     as_many_neighbours_as_a_filter_may_mention
     many_conditions_are_no_deep_condition
     few_and_many_matches_are_found_alike
+    uris_that_begin_alike_are_found_whatever_the_case_of_their_letters
     the_union_of_filtered_pages_is_the_set
     a_list_is_ordered_by_any_value_with_those_without_one_last
     pages_in_the_order_of_values_leave_nothing_out
@@ -47,6 +48,43 @@ fn options(filter: &str) -> ListOperationOptions {
 
 fn names(artifacts: &[Artifact]) -> Vec<&str> {
     artifacts.iter().map(Artifact::name).collect()
+}
+
+fn uris_that_begin_alike_are_found_whatever_the_case_of_their_letters(fresh: &Fresh) {
+    let type_id = fresh.artifact_type("A");
+    let put = |uris: Vec<String>| {
+        let artifacts = uris.into_iter().map(|uri| {
+            let name = Some(format!("{}-{uri}", uri.len()));
+            Artifact { uri: Some(uri), name, ..artifact(type_id) }
+        });
+        let artifacts = artifacts.collect();
+        fresh.call(PutArtifactsRequest { artifacts, ..Default::default() });
+    };
+    let some = ["s3://B/x", "S3://b/X/1", "s3://b", "s3:/b/x", "s3://b/\u{e9}", "{}~", "s3://b_/x"];
+    put(some.map(str::to_owned).to_vec());
+    let both = |pattern: &str| {
+        let found = find(fresh, &format!("uri LIKE '{pattern}'"));
+        // What is negated is not looked for in an index.
+        assert_eq!(found, find(fresh, &format!("NOT (NOT (uri LIKE '{pattern}'))")), "{pattern}");
+        found.len()
+    };
+    let patterns =
+        ["s3://b/x%", "S3://B%", "s3://b", "s3://b_/%", "s3%x", "%x", "\u{e9}%", "{}~%", ""];
+    assert_eq!(patterns.map(both), [2, 5, 1, 1, 3, 3, 0, 1, 0]);
+    let either = "uri LIKE 's3://b/x%' OR uri LIKE 's3:/b%'";
+    assert_eq!(find(fresh, either).len(), 3);
+    // More ways to write it than are followed.
+    let mut random = Random::new(7);
+    let mut any_case = |letter: char| match random.below(2) {
+        0 => letter,
+        _ => letter.to_ascii_uppercase(),
+    };
+    let uris = (0..2500).map(|at| {
+        format!("{}{at}", "abcdefghijklmnop".chars().map(&mut any_case).collect::<String>())
+    });
+    put(uris.collect());
+    assert_eq!(both("abcdefghijklmnop%"), 2500);
+    assert_eq!(both("ABCDEFGHIJKLMNOP77%"), 11);
 }
 
 /// What the contract's filter finds.

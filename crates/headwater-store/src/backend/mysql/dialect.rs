@@ -54,6 +54,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     raw_protos: false,
     pairs_use_indexes: false,
     text_index_chars: None,
+    finds_prefixes: false,
     spellings: SPELLINGS,
 };
 

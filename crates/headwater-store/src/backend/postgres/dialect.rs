@@ -47,6 +47,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     raw_protos: true,
     pairs_use_indexes: true,
     text_index_chars: Some(255),
+    finds_prefixes: false,
     spellings: SPELLINGS,
 };
 
