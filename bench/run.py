@@ -96,12 +96,18 @@ class Run:
 
     def __init__(self, out):
         self.out, self.records, self.progress = out, [], Progress()
+        self.failures = []
 
     def done(self, record):
         self.progress.done(record)
         print(json.dumps(record), file=self.out, flush=True)
         del record["turns"]  # every single time is in the file
         self.records.append(record)
+
+    def failed(self, reason):
+        """Notes a workload without a time, so that the others are still measured."""
+        self.failures.append(f"{self.progress.title}: {reason}")
+        print(self.failures[-1], file=sys.stderr, flush=True)
 
 
 def measure(options, run):
@@ -118,7 +124,10 @@ def measure(options, run):
             if options.rounds:
                 workload = workload._replace(turns=options.rounds)
             run.progress.begin(workload.title())
-            run.done(writes.run(workload, options, run.progress.say))
+            try:
+                run.done(writes.run(workload, options, run.progress.say))
+            except sides.NoAnswer as reason:
+                run.failed(reason)
     if options.only in "start":
         run.progress.begin("start")
         for record in reads.starts(options, run.progress.say):
@@ -150,8 +159,8 @@ def main():
         try:
             measure(options, run)
         except sides.NoAnswer as reason:
-            raise SystemExit(f"{run.progress.title}: {reason}") from None
-    if not run.records:
+            run.failed(reason)
+    if not run.records and not run.failures:
         raise SystemExit(f"no workload has {options.only!r} in its name")
     print(*report.tables(run.records), "", sep="\n")
     if options.charts:
@@ -161,7 +170,9 @@ def main():
     bounds = [
         each for record in run.records if record["group"] == "scale" for each in record["targets"]
     ]
-    sys.exit(not all(bound["met"] for bound in bounds))
+    for failure in run.failures:
+        print(failure)
+    sys.exit(bool(run.failures) or not all(bound["met"] for bound in bounds))
 
 
 if __name__ == "__main__":

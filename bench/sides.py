@@ -73,7 +73,7 @@ class Worker:
         if not select.select([self.process.stdout], [], [], seconds_max)[0]:
             self.close()
             self.start()  # only a process can be ended amid a query
-            raise NoAnswer(f"did not finish in {seconds_max} s")
+            raise NoAnswer(f"{self.name} did not finish in {seconds_max} s")
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"{self.name} at {self.place} ended: {self.process.stderr.read()}")

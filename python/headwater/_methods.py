@@ -11,7 +11,14 @@ from headwater.v1 import headwater_pb2
 from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
 # The methods of Headwater's own service, and those that answer with many messages.
-OWN = ("ListArtifacts", "ListExecutions", "ListContexts", "TraceLineage")
+OWN = (
+    "ListArtifacts",
+    "ListExecutions",
+    "ListContexts",
+    "TraceLineage",
+    "LogMetrics",
+    "GetMetrics",
+)
 STREAMS = ("TraceLineage",)
 
 
@@ -808,3 +815,38 @@ class Methods:
         )
         answer = self._transport.call("TraceLineage", request.SerializeToString())
         return headwater_pb2.TraceLineageResponse.FromString(answer)
+
+    def log_metrics(
+        self,
+        *,
+        execution_id: int = 0,
+        writer: str = "",
+        sequence: int = 0,
+        series: Optional[Iterable[Union[headwater_pb2.MetricSeries, Mapping[str, Any]]]] = None,
+    ) -> headwater_pb2.LogMetricsResponse:
+        """Appends points to metrics of an execution, and brings their summaries up to date."""
+        request = headwater_pb2.LogMetricsRequest(
+            execution_id=execution_id, writer=writer, sequence=sequence, series=series
+        )
+        answer = self._transport.call("LogMetrics", request.SerializeToString())
+        return headwater_pb2.LogMetricsResponse.FromString(answer)
+
+    def get_metrics(
+        self,
+        *,
+        execution_id: int = 0,
+        names: Optional[Iterable[str]] = None,
+        first_step: Optional[int] = None,
+        last_step: Optional[int] = None,
+        points_max: int = 0,
+    ) -> headwater_pb2.GetMetricsResponse:
+        """Reads the points of metrics."""
+        request = headwater_pb2.GetMetricsRequest(
+            execution_id=execution_id,
+            names=_texts("names", names),
+            first_step=first_step,
+            last_step=last_step,
+            points_max=points_max,
+        )
+        answer = self._transport.call("GetMetrics", request.SerializeToString())
+        return headwater_pb2.GetMetricsResponse.FromString(answer)

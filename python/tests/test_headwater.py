@@ -76,6 +76,19 @@ def test_a_trace_is_one_answer(store):
     assert sum(node.HasField("execution") for node in traced.nodes) == 1
 
 
+def test_metrics_are_series_and_properties(store):
+    train = store.put_execution_type(execution_type={"name": "Train"}).type_id
+    (run,) = store.put_executions(executions=[{"type_id": train}]).execution_ids
+    loss = {"name": "loss", "steps": [1, 2], "times_ms": [10, 20], "values": [0.5, float("nan")]}
+    for _ in range(2):
+        store.log_metrics(execution_id=run, writer="w", sequence=1, series=[loss])
+    (series,) = store.get_metrics(execution_id=run, names=["loss"]).series
+    assert list(series.steps) == [1, 2] and list(series.times_ms) == [10, 20]
+    assert series.values[0] == 0.5 and series.values[1] != series.values[1]
+    found = store.list_executions(filter="custom_properties.`metrics.loss.min` < 0.6")
+    assert [execution.id for execution in found.executions] == [run]
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [

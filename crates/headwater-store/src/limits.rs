@@ -49,6 +49,24 @@ pub const RETRY_PAUSE_MS_MAX: u64 = 500;
 /// Statements that are sent without waiting for the answer of the first.
 pub const FLIGHT_MAX: usize = 200;
 
+/// Length of a metric's name, in bytes: with `metrics.` and `.step` it is a property's name.
+pub const METRIC_NAME_BYTES_MAX: usize = 200;
+
+/// Metrics of one execution. Each has four properties.
+pub const METRICS_MAX: usize = 10_000;
+
+/// Length of the name of a process that logs, in bytes.
+pub const METRIC_WRITER_BYTES_MAX: usize = 64;
+
+/// Points up to which a chunk of a metric is written again with more, instead of beginning another.
+pub const METRIC_CHUNK_GROWS_TO: usize = 512;
+
+/// Points of one chunk.
+pub const METRIC_CHUNK_POINTS_MAX: usize = 8192;
+
+/// Fewest points that a metric may be thinned to.
+pub const METRIC_POINTS_LEAST: usize = 8;
+
 /// Text of one statement that inserts rows, where their values stand in it, in bytes.
 pub const INSERT_BYTES_MAX: usize = 1 << 20;
 

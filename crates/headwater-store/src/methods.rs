@@ -8,8 +8,9 @@ use std::fmt::Debug;
 use get_children_contexts_by_contexts_response::ChildrenContextsPerParent;
 use get_parent_contexts_by_contexts_response::ParentContextsPerChild;
 use headwater_proto::headwater::v1::{
-    ListArtifactsRequest, ListArtifactsResponse, ListContextsRequest, ListContextsResponse,
-    ListExecutionsRequest, ListExecutionsResponse, TraceLineageRequest, TraceLineageResponse,
+    GetMetricsRequest, GetMetricsResponse, ListArtifactsRequest, ListArtifactsResponse,
+    ListContextsRequest, ListContextsResponse, ListExecutionsRequest, ListExecutionsResponse,
+    LogMetricsRequest, LogMetricsResponse, TraceLineageRequest, TraceLineageResponse,
 };
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
@@ -24,7 +25,7 @@ use crate::ops::listing::{self, Listed};
 use crate::ops::nodes::{self, PutOptions};
 use crate::ops::selection::Scope;
 use crate::ops::types::{self, Evolution};
-use crate::ops::{events, lineage, links, ordering, steps, trace};
+use crate::ops::{events, lineage, links, metrics, ordering, steps, trace};
 use crate::sql::queries::{
     EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS,
     PARENT_CONTEXT_SELECT_BY_CHILDREN as PARENTS, PARENT_CONTEXT_SELECT_BY_PARENTS as CHILDREN,
@@ -560,6 +561,10 @@ own {
         -> ListExecutionsResponse |s, r| [executions: Execution = ordered!(s, r)]
     Read ListContexts(ListContextsRequest)
         -> ListContextsResponse |s, r| [contexts: Context = ordered!(s, r)]
+    Write LogMetrics(LogMetricsRequest) -> LogMetricsResponse |s, r| (
+        metrics::log(s, r).map(|()| LogMetricsResponse {})
+    )
+    Read GetMetrics(GetMetricsRequest) -> GetMetricsResponse |s, r| (metrics::get(s, r))
 }
 
 streams {

@@ -50,7 +50,7 @@ const TABLES_AT_VERSION_0: [&str; 8] = [
 ];
 
 /// What Headwater adds last.
-const LAST_ADDITION: &str = "hw_type_key";
+const LAST_ADDITION: &str = "hw_metric_writer";
 /// Where a migration that cannot be undone stands, while it goes on.
 const PROGRESS: &str = "hw_migration";
 const PROGRESS_TABLE: &str = "CREATE TABLE hw_migration (id INT PRIMARY KEY, target INT NOT NULL, \

@@ -3,14 +3,18 @@
 use std::collections::HashSet;
 
 use headwater_proto::headwater::v1::{
-    ListArtifactsRequest, ListContextsRequest, ListExecutionsRequest, TraceLineageRequest,
+    GetMetricsRequest, ListArtifactsRequest, ListContextsRequest, ListExecutionsRequest,
+    LogMetricsRequest, MetricSeries, TraceLineageRequest,
 };
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 
 use crate::error::{Error, ErrorKind, Result, already_exists, invalid, names, unimplemented};
 use crate::kinds::{Node, NodeType};
-use crate::limits::{LINKS_MAX, STRUCT_TYPE_DEPTH_MAX};
+use crate::limits::{
+    LINKS_MAX, METRIC_NAME_BYTES_MAX, METRIC_POINTS_LEAST, METRIC_WRITER_BYTES_MAX,
+    STRUCT_TYPE_DEPTH_MAX,
+};
 use crate::ops::types::{Evolution, KnownType};
 
 /// What a request can be checked for before a transaction begins.
@@ -100,6 +104,61 @@ fn links(n_contexts: usize, n_nodes: usize) -> Result<()> {
         "{n_contexts} contexts with {n_nodes} nodes are more than {LINKS_MAX} links"
     ))
     .hint("send the nodes in several requests"))
+}
+
+impl Validate for LogMetricsRequest {
+    fn validate(&self) -> Result<()> {
+        if self.writer.is_empty() || self.writer.len() > METRIC_WRITER_BYTES_MAX {
+            return Err(invalid(format!(
+                "writer has {} bytes, but must have 1 to {METRIC_WRITER_BYTES_MAX}",
+                self.writer.len()
+            ))
+            .hint("use a random name for each process, such as a UUID"));
+        }
+        if self.sequence < 1 {
+            return Err(invalid(format!("sequence is {}, but begins with 1", self.sequence)));
+        }
+        let mut seen = HashSet::new();
+        for series in &self.series {
+            metric_series(series)?;
+            if !seen.insert(&series.name) {
+                return Err(invalid(format!("the metric `{}` is there twice", series.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn metric_series(series: &MetricSeries) -> Result<()> {
+    let name = &series.name;
+    if name.is_empty() || name.len() > METRIC_NAME_BYTES_MAX {
+        return Err(invalid(format!(
+            "the name of a metric has {} bytes, but must have 1 to {METRIC_NAME_BYTES_MAX}",
+            name.len()
+        )));
+    }
+    if let Some(suffix) = [".min", ".max", ".step"].iter().find(|suffix| name.ends_with(**suffix)) {
+        return Err(invalid(format!("the metric `{name}` is named like a summary"))
+            .hint(format!("`{suffix}` is added by the store; call it something else")));
+    }
+    let lengths = [series.steps.len(), series.times_ms.len(), series.values.len()];
+    if lengths.iter().any(|length| *length != lengths[0]) {
+        return Err(invalid(format!(
+            "the metric `{name}` has {} steps, {} times and {} values; each point has one of each",
+            lengths[0], lengths[1], lengths[2]
+        )));
+    }
+    Ok(())
+}
+
+impl Validate for GetMetricsRequest {
+    fn validate(&self) -> Result<()> {
+        let least = METRIC_POINTS_LEAST as i32;
+        if self.points_max == 0 || self.points_max >= least {
+            return Ok(());
+        }
+        Err(invalid(format!("points_max is {}, but is 0 or at least {least}", self.points_max)))
+    }
 }
 
 macro_rules! nothing_to_check {

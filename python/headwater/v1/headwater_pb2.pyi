@@ -10,6 +10,28 @@ DIRECTION_UNSPECIFIED: Direction
 DOWNSTREAM: Direction
 UPSTREAM: Direction
 
+class GetMetricsRequest(_message.Message):
+    __slots__ = ["execution_id", "first_step", "last_step", "names", "points_max"]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEP_FIELD_NUMBER: _ClassVar[int]
+    LAST_STEP_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    POINTS_MAX_FIELD_NUMBER: _ClassVar[int]
+    execution_id: int
+    first_step: int
+    last_step: int
+    names: _containers.RepeatedScalarFieldContainer[str]
+    points_max: int
+    def __init__(self, execution_id: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., first_step: _Optional[int] = ..., last_step: _Optional[int] = ..., points_max: _Optional[int] = ...) -> None: ...
+
+class GetMetricsResponse(_message.Message):
+    __slots__ = ["points", "series"]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    points: _containers.RepeatedScalarFieldContainer[int]
+    series: _containers.RepeatedCompositeFieldContainer[MetricSeries]
+    def __init__(self, series: _Optional[_Iterable[_Union[MetricSeries, _Mapping]]] = ..., points: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class ListArtifactsRequest(_message.Message):
     __slots__ = ["filter", "order_by", "page_size", "page_token"]
     FILTER_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +91,34 @@ class ListExecutionsResponse(_message.Message):
     executions: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Execution]
     next_page_token: str
     def __init__(self, executions: _Optional[_Iterable[_Union[_metadata_store_pb2.Execution, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class LogMetricsRequest(_message.Message):
+    __slots__ = ["execution_id", "sequence", "series", "writer"]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    WRITER_FIELD_NUMBER: _ClassVar[int]
+    execution_id: int
+    sequence: int
+    series: _containers.RepeatedCompositeFieldContainer[MetricSeries]
+    writer: str
+    def __init__(self, execution_id: _Optional[int] = ..., writer: _Optional[str] = ..., sequence: _Optional[int] = ..., series: _Optional[_Iterable[_Union[MetricSeries, _Mapping]]] = ...) -> None: ...
+
+class LogMetricsResponse(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class MetricSeries(_message.Message):
+    __slots__ = ["name", "steps", "times_ms", "values"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TIMES_MS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    steps: _containers.RepeatedScalarFieldContainer[int]
+    times_ms: _containers.RepeatedScalarFieldContainer[int]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, name: _Optional[str] = ..., steps: _Optional[_Iterable[int]] = ..., times_ms: _Optional[_Iterable[int]] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class PageToken(_message.Message):
     __slots__ = ["hops", "id", "is_execution", "keys", "order_by"]

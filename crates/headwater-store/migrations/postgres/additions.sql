@@ -17,3 +17,26 @@ CREATE TABLE IF NOT EXISTS hw_type_key (
   version VARCHAR(255) NOT NULL,
   PRIMARY KEY (type_kind, name, version)
 );
+
+-- The points of metrics, which no graph can hold: many to a row, in chunks numbered from 1.
+CREATE TABLE IF NOT EXISTS hw_metric (
+  id BIGSERIAL PRIMARY KEY,
+  execution_id BIGINT NOT NULL,
+  name VARCHAR(255) NOT NULL,
+  chunks BIGINT NOT NULL,
+  last_chunk_points BIGINT NOT NULL,
+  UNIQUE (execution_id, name)
+);
+CREATE TABLE IF NOT EXISTS hw_metric_chunk (
+  metric_id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  points BYTEA NOT NULL,
+  PRIMARY KEY (metric_id, number)
+);
+-- The last request of each process that logs, so that one that is sent again is known.
+CREATE TABLE IF NOT EXISTS hw_metric_writer (
+  execution_id BIGINT NOT NULL,
+  writer VARCHAR(255) NOT NULL,
+  sequence BIGINT NOT NULL,
+  PRIMARY KEY (execution_id, writer)
+);

@@ -17,3 +17,26 @@ CREATE TABLE IF NOT EXISTS hw_type_key (
   version TEXT NOT NULL,
   PRIMARY KEY (type_kind, name, version)
 ) WITHOUT ROWID;
+
+-- The points of metrics, which no graph can hold: many to a row, in chunks numbered from 1.
+CREATE TABLE IF NOT EXISTS hw_metric (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  execution_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  chunks INTEGER NOT NULL,
+  last_chunk_points INTEGER NOT NULL,
+  UNIQUE (execution_id, name)
+);
+CREATE TABLE IF NOT EXISTS hw_metric_chunk (
+  metric_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  points BLOB NOT NULL,
+  PRIMARY KEY (metric_id, number)
+);
+-- The last request of each process that logs, so that one that is sent again is known.
+CREATE TABLE IF NOT EXISTS hw_metric_writer (
+  execution_id INTEGER NOT NULL,
+  writer TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  PRIMARY KEY (execution_id, writer)
+) WITHOUT ROWID;

@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod lineage;
 pub(crate) mod links;
 pub(crate) mod listing;
+pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod ordering;
 pub(crate) mod page;

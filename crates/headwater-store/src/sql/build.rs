@@ -70,9 +70,9 @@ pub(crate) fn holds(column: &str) -> Holds {
     match column {
         "is_custom_property" | "is_index_step" | "bool_value" => Holds::Bools,
         "double_value" => Holds::Doubles,
-        "byte_value" | "proto_value" => Holds::Bytes,
+        "byte_value" | "proto_value" | "points" => Holds::Bytes,
         "name" | "version" | "description" | "input_type" | "output_type" | "external_id"
-        | "uri" | "string_value" | "step_key" => Holds::Texts,
+        | "uri" | "string_value" | "step_key" | "writer" => Holds::Texts,
         _ => Holds::Ints,
     }
 }

@@ -309,6 +309,26 @@ queries! {
     ENV_UPDATE "env_update_version" "UPDATE MLMDEnv SET schema_version = ?";
     /// What makes types the same.
     TYPE_SELECT_KEYS "type_select_keys" "SELECT id, type_kind, name, version FROM Type ORDER BY id";
+    METRIC_SELECT "metric_select_by_execution" concat!(
+        "SELECT id, name, chunks, last_chunk_points FROM hw_metric WHERE execution_id = ? ",
+        "ORDER BY name"
+    );
+    METRIC_UPDATE "metric_update"
+        "UPDATE hw_metric SET chunks = ?, last_chunk_points = ? WHERE id = ?";
+    METRIC_CHUNK_SELECT "metric_chunk_select_by_metric" concat!(
+        "SELECT metric_id, points FROM hw_metric_chunk WHERE metric_id IN (?...) ",
+        "ORDER BY metric_id, number"
+    );
+    METRIC_CHUNK_SELECT_LAST "metric_chunk_select_last" concat!(
+        "SELECT c.metric_id, c.points FROM hw_metric m JOIN hw_metric_chunk c ",
+        "ON c.metric_id = m.id AND c.number = m.chunks WHERE m.id IN (?...)"
+    );
+    METRIC_CHUNK_UPDATE "metric_chunk_update"
+        "UPDATE hw_metric_chunk SET points = ? WHERE metric_id = ? AND number = ?";
+    METRIC_WRITER_SELECT "metric_writer_select"
+        "SELECT sequence FROM hw_metric_writer WHERE execution_id = ? AND writer = ?";
+    METRIC_WRITER_UPDATE "metric_writer_update"
+        "UPDATE hw_metric_writer SET sequence = ? WHERE execution_id = ? AND writer = ?";
     MIGRATION_SELECT "migration_select" "SELECT target, file, statement FROM hw_migration";
     MIGRATION_INSERT "migration_insert"
         "INSERT INTO hw_migration (id, target, file, statement) VALUES (1, ?, ?, -1)";
@@ -356,4 +376,11 @@ inserts! {
     PARENT_CONTEXT_INSERT "parent_context_insert" "ParentContext" [
         "context_id", "parent_context_id"
     ] can_clash;
+    METRIC_INSERT "metric_insert" "hw_metric" [
+        "execution_id", "name", "chunks", "last_chunk_points"
+    ] returns_ids can_clash;
+    METRIC_CHUNK_INSERT "metric_chunk_insert" "hw_metric_chunk" ["metric_id", "number", "points"];
+    METRIC_WRITER_INSERT "metric_writer_insert" "hw_metric_writer" [
+        "execution_id", "writer", "sequence"
+    ];
 }

@@ -8,6 +8,7 @@ mod filters;
 mod identifiers;
 mod lineage;
 mod links;
+mod metrics;
 mod nodes;
 mod paging;
 mod statements;
