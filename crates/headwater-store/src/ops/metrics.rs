@@ -28,7 +28,7 @@ use crate::sql::queries::{
 use crate::store::{Session, check_size};
 use crate::validate::Mask;
 
-/// Points as a row holds them. Steps and times mostly rise by a little, so the differences are kept:
+/// Points as a row holds them. Steps and times mostly rise by a little, so differences are kept:
 /// a point has eleven bytes or so.
 #[derive(Clone, PartialEq, Message)]
 struct Chunk {
