@@ -1,6 +1,5 @@
 """How to list nodes: which, how many, in what order."""
 
-import dataclasses
 import enum
 from typing import Optional
 
@@ -24,7 +23,6 @@ class OrderByField(enum.Enum):
     ID = _Field.Value("ID")
 
 
-@dataclasses.dataclass(order=True)
 class ListOptions:
     """Which nodes a list holds and how it is ordered.
 
@@ -36,10 +34,48 @@ class ListOptions:
             `type = 'Model' AND properties.epochs.int_value > 3`.
     """
 
-    limit: Optional[int] = None
-    order_by: Optional[OrderByField] = None
-    is_asc: bool = True
-    filter_query: Optional[str] = None
+    # No dataclass: to import what makes them is a tenth of Headwater's start.
+    def __init__(
+        self,
+        limit: Optional[int] = None,
+        order_by: Optional[OrderByField] = None,
+        is_asc: bool = True,
+        filter_query: Optional[str] = None,
+    ) -> None:
+        self.limit = limit
+        self.order_by = order_by
+        self.is_asc = is_asc
+        self.filter_query = filter_query
+
+    def _fields(self):
+        return (self.limit, self.order_by, self.is_asc, self.filter_query)
+
+    def __repr__(self):
+        return (
+            f"ListOptions(limit={self.limit!r}, order_by={self.order_by!r},"
+            f" is_asc={self.is_asc!r}, filter_query={self.filter_query!r})"
+        )
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return self._fields() == other._fields() if _is_same(self, other) else NotImplemented
+
+    def __lt__(self, other):
+        return self._fields() < other._fields() if _is_same(self, other) else NotImplemented
+
+    def __le__(self, other):
+        return self._fields() <= other._fields() if _is_same(self, other) else NotImplemented
+
+    def __gt__(self, other):
+        return self._fields() > other._fields() if _is_same(self, other) else NotImplemented
+
+    def __ge__(self, other):
+        return self._fields() >= other._fields() if _is_same(self, other) else NotImplemented
+
+
+def _is_same(options, other):
+    return options.__class__ is other.__class__
 
 
 def read_pages(store, method_name, field, request, list_options):
