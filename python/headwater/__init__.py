@@ -7,10 +7,38 @@
 ['Model']
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from headwater import errors
 from headwater._native import __version__
 from headwater.store import Store, open  # noqa: A004, the name that users expect
 from headwater.tables import to_arrow, to_pandas
 from headwater.values import value
 
-__all__ = ["Store", "__version__", "errors", "open", "to_arrow", "to_pandas", "value"]
+if TYPE_CHECKING:
+    from headwater.recorder import Run, current_run, init, run
+
+__all__ = [
+    "Run",
+    "Store",
+    "__version__",
+    "current_run",
+    "errors",
+    "init",
+    "open",
+    "run",
+    "to_arrow",
+    "to_pandas",
+    "value",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The recorder, which takes a while to import: clients of MLMD do not need it."""
+    if name in ("Run", "current_run", "init", "run"):
+        from headwater import recorder
+
+        return getattr(recorder, name)
+    raise AttributeError(f"module 'headwater' has no attribute {name!r}")

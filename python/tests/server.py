@@ -15,8 +15,8 @@ READY = re.compile(r"headwater ready on (?P<host>[^ ]+):(?P<port>\d+),")
 class Server:
     """One running server, on a free port of the loopback interface."""
 
-    def __init__(self, path):
-        command = [BINARY, "serve", "--store", f"sqlite:{path}", "--listen", "127.0.0.1:0"]
+    def __init__(self, path, port=0):
+        command = [BINARY, "serve", "--store", f"sqlite:{path}", "--listen", f"127.0.0.1:{port}"]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -25,7 +25,7 @@ def commands():
 
 def test_each_command_runs_and_the_python_stores_what_the_shell_reads(serve, tmp_path):
     server = serve(tmp_path / "headwater.db")
-    (code,) = blocks("python")
+    code, _ = blocks("python")  # the other one is for python/tests/test_readme.py
     code = code.replace("port=8080", f"port={server.port}")
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=tmp_path)
 
