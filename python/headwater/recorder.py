@@ -322,6 +322,7 @@ class _Sender:
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._is_paused = False
+        self._is_over = False
         self._wake = threading.Event()
         self._has_id = threading.Event()
         self._ends = threading.Event()
@@ -343,6 +344,9 @@ class _Sender:
     # What callers do.
 
     def put(self, properties: Mapping[str, Any]) -> None:
+        if self._is_over:
+            self._leave_out(f"what is said of it, {', '.join(properties)},", self._over())
+            return
         with self._lock:
             for name, value in properties.items():
                 self._properties[_text(name)] = _text(value) if isinstance(value, str) else value
@@ -354,8 +358,14 @@ class _Sender:
             except Exception as error:
                 self._leave_out(f"metric {name!r}", error)
                 return
+        if time_ms is None:
+            time_ms = time.time_ns() // 1_000_000
         points = self._points
-        points.append((str(name), step, time_ms or time.time_ns() // 1_000_000, value))
+        points.append((str(name), step, time_ms, value))
+        if self._is_over:
+            points.pop()
+            self._leave_out(f"metric {name!r}", self._over())
+            return
         if len(points) >= _SEND_AT_ONCE:
             if len(points) > POINTS_WAITING_MAX:
                 points.popleft()
@@ -392,14 +402,19 @@ class _Sender:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout)
+        self._is_over = True
         left = len(self._points) + sum(batch.points for batch in self._batches) + self.lost
         if left or self.has_more():
             warnings.warn(
                 f"run {self._run.name!r} is not stored whole: {left} points of metrics and"
-                f" {len(self._properties)} properties are lost; {self.problem or 'no answer'}",
+                f" {len(self._properties)} properties are lost;"
+                f" {self.problem or 'the warnings before say why'}",
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+    def _over(self) -> Exception:
+        return RuntimeError(f"run {self._run.name!r} has ended")
 
     def has_more(self) -> bool:
         ends = self._ends.is_set() and self._sent_state != self._run._state
@@ -510,7 +525,9 @@ class _Sender:
                 store.put_events(events=[event])
             except errors.AlreadyExistsError:
                 pass
-            except errors.InvalidArgumentError as error:
+            except _PASSING:
+                raise
+            except errors.StatusError as error:
                 self._leave_out(f"artifact {event.artifact_id}", error)
             self._events.popleft()
 
@@ -541,8 +558,8 @@ class _Sender:
         for _ in range(min(len(self._points), _POINTS_PER_REQUEST)):
             name, step, time_ms, value = self._points.popleft()
             try:
-                step = self._last_steps.get(name, -1) + 1 if step is None else int(step)
-                time_ms = int(time_ms)
+                step = _int64(self._last_steps.get(name, -1) + 1 if step is None else step)
+                time_ms = _int64(time_ms)
             except Exception as error:
                 self.lost += 1
                 self._leave_out(f"a point of {name!r}", error)
@@ -592,6 +609,9 @@ class _Sender:
         if not self._run._is_forked:
             update.last_known_state = state
             paths.append("last_known_state")
+            if state == pb.Execution.COMPLETE:
+                # It may have slept for so long that another run took it for dead.
+                paths.append(f"custom_properties.{vocabulary.RUN_ERROR}")
         for name, value in properties.items():
             update.custom_properties[name].CopyFrom(property_value(value))
         if paths:
@@ -641,7 +661,7 @@ class _Sender:
 
     def pause(self) -> None:
         """Sends nothing until told to go on, if what is being sent comes to an end soon."""
-        self._is_paused = self._sending.acquire(timeout=_PAUSE_SECONDS_MAX)
+        self._is_paused = self._sending.acquire(timeout=2.0)
 
     def go_on(self) -> None:
         if self._is_paused:
@@ -675,6 +695,13 @@ def _user() -> str:
         return getpass.getuser()
     except Exception:  # no name for the number, as in many containers
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def _int64(number: Any) -> int:
+    found = int(number)
+    if not -(2**63) <= found < 2**63:
+        raise OverflowError(f"{found} has more than 64 bits")
+    return found
 
 
 def _text(text: str) -> str:

@@ -301,15 +301,38 @@ def test_what_cannot_be_stored_costs_nothing_else(store):
         run.log_metric("loss.min", 1.0)
         run.log_metric("none", None)
         run.log_metric("step", 1.0, step="x")
+        run.log_metric("large", 1.0, step=2**63)
         run.log_params({"p" * 300: 1, "fine": 2})
         run.log_metric("good", 2.0)
         run.flush()
     words = " ".join(str(warning.message) for warning in said)
-    for bad in ("'loss.min' is left out", "'none' is left out", "a point of 'step' is left out"):
-        assert bad in words
+    for bad in ("metric 'loss.min'", "metric 'none'", "a point of 'step'", "a point of 'large'"):
+        assert f"{bad} is left out" in words
     assert points(store, run.id, "good") == [(0, 1.0), (1, 2.0)]
     execution, found = stored(store, run.id)
     assert (execution.last_known_state, found["params.fine"]) == (COMPLETE, 2)
+
+
+def test_a_run_that_has_ended_takes_no_more(file):
+    with hw.run("train", store=file) as run:
+        run.log_metric("loss", 1.0)
+    for say in (lambda: run.log_metric("loss", 2.0), lambda: run.set_tags({"late": "yes"})):
+        with pytest.warns(RuntimeWarning, match="left out: run 'train' has ended"):
+            say()
+    run.finish()
+    assert points(file, run.id, "loss") == [(0, 1.0)]
+    assert "tag.late" not in stored(file, run.id)[1]
+
+
+def test_a_run_that_was_taken_for_dead_may_end_well(file, monkeypatch):
+    with hw.run("sleeper", store=file) as sleeper:
+        sleeper.flush()
+        monkeypatch.setattr(recorder, "DEAD_AFTER_SECONDS", 0.0)
+        with hw.run("other", store=file) as other:
+            other.flush()
+        assert stored(file, sleeper.id)[0].last_known_state == FAILED
+    execution, found = stored(file, sleeper.id)
+    assert (execution.last_known_state, found.get("run.error")) == (COMPLETE, None)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,14 @@ from test_contract import REFLECTION, Reflection
 
 OWN = "headwater.v1.Headwater"
 OWN_FILE = "headwater/v1/headwater.proto"
+OWN_METHODS = (
+    "ListArtifacts",
+    "ListExecutions",
+    "ListContexts",
+    "LogMetrics",
+    "GetMetrics",
+    "TraceLineage",
+)
 UNSPECIFIED, UPSTREAM, DOWNSTREAM = range(3)
 HOPS_MAX = 100
 OUTPUTS = (

@@ -20,11 +20,11 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service
 
 from headwater_process import BINARY, run
+from own_service import OWN_METHODS
 
 SERVICE = "ml_metadata.MetadataStoreService"
 METHODS = [m.name for m in service.DESCRIPTOR.services_by_name["MetadataStoreService"].methods]
-OWN_METHODS = ["ListArtifacts", "ListExecutions", "ListContexts", "TraceLineage"]
-EVERY_METHOD = METHODS + OWN_METHODS
+EVERY_METHOD = [*METHODS, *OWN_METHODS]
 SERVING = b"\x08\x01"
 MEGABYTE = 1_000_000
 TOO_LARGE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OUT_OF_RANGE)

@@ -49,8 +49,9 @@ const TABLES_AT_VERSION_0: [&str; 8] = [
     "EventPath",
 ];
 
-/// What Headwater adds last.
-const LAST_ADDITION: &str = "hw_metric_writer";
+/// By these it is known that all is there which Headwater adds: what it adds last, and what a
+/// downgrade takes away. (That leaves the points of metrics where they are.)
+const ADDITIONS: [&str; 2] = ["hw_metric_writer", "hw_type_key"];
 /// Where a migration that cannot be undone stands, while it goes on.
 const PROGRESS: &str = "hw_migration";
 const PROGRESS_TABLE: &str = "CREATE TABLE hw_migration (id INT PRIMARY KEY, target INT NOT NULL, \
@@ -168,7 +169,7 @@ fn inspect(session: &mut Session<'_>) -> Result<Found> {
         let missing = missing.join(", ");
         return Err(unfinished(&missing));
     }
-    let complete = has(LAST_ADDITION) && types::has_system_types(session)?;
+    let complete = ADDITIONS.into_iter().all(has) && types::has_system_types(session)?;
     Ok(Found::Store { complete })
 }
 

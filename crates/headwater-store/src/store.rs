@@ -451,7 +451,8 @@ impl Session<'_> {
         for query in &queries {
             self.ran(query.name, 0);
         }
-        for Insertion { insert, values } in insertions {
+        for Insertion { insert, values } in insertions.iter().filter(|rows| !rows.values.is_empty())
+        {
             self.ran(insert.name, (values.len() / insert.columns.len()) as u64);
         }
         self.tx.flight(&queries, on_row, insertions)

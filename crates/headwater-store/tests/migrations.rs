@@ -4,6 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use headwater_proto::headwater::v1::{GetMetricsRequest, LogMetricsRequest, MetricSeries};
+use headwater_proto::ml_metadata::{
+    Execution, ExecutionType, PutExecutionTypeRequest, PutExecutionsRequest,
+};
 use headwater_store::{ErrorKind, Method, SCHEMA_VERSION, Store, migrate};
 use serde_json::Value;
 
@@ -101,6 +105,47 @@ fn an_older_store_is_refused_and_left_alone_unless_upgrading_is_asked_for() {
         assert_eq!((plan.from, plan.steps.len()), (version, (SCHEMA_VERSION - version) as usize));
         assert_eq!(Store::open(&place.url()).expect_err("still").kind(), error.kind());
     });
+}
+
+/// A downgrade leaves the points of metrics, but not all that Headwater adds: the store must
+/// notice, also where MLMD upgraded it again.
+#[test]
+fn metrics_outlive_a_downgrade_and_what_it_took_away_is_made_again() {
+    for (_, database) in DATABASES {
+        let Some(place) = Place::new(database) else { continue };
+        let open = || Store::open(&place.url()).unwrap();
+        let put_type = |name: &str| PutExecutionTypeRequest {
+            execution_type: Some(ExecutionType {
+                name: Some(name.to_owned()),
+                ..ExecutionType::default()
+            }),
+            ..PutExecutionTypeRequest::default()
+        };
+        let store = open();
+        let type_id = store.call(&put_type("Train")).unwrap().type_id;
+        let executions = vec![Execution { type_id, ..Execution::default() }];
+        let put = PutExecutionsRequest { executions, ..PutExecutionsRequest::default() };
+        let execution_id = store.call(&put).unwrap().execution_ids[0];
+        let series = MetricSeries {
+            name: "loss".to_owned(),
+            steps: vec![1],
+            times_ms: vec![2],
+            values: vec![0.5],
+        };
+        let (writer, series) = ("w".to_owned(), vec![series]);
+        let log = LogMetricsRequest { execution_id, writer, sequence: 1, series };
+        store.call(&log).unwrap();
+        drop(store);
+        for version in [SCHEMA_VERSION - 1, SCHEMA_VERSION] {
+            migrate(&place.url(), version, false, false).unwrap();
+        }
+        // As MLMD leaves it, which knows nothing of this table.
+        place.run("DROP TABLE hw_type_key");
+        let store = open();
+        store.call(&put_type("Evaluate")).unwrap();
+        let get = GetMetricsRequest { execution_id, ..GetMetricsRequest::default() };
+        assert_eq!(store.call(&get).unwrap().series, log.series);
+    }
 }
 
 #[test]

@@ -355,7 +355,8 @@ impl Tx for PostgresTx<'_> {
         let mut jobs: Vec<Job> = queries.iter().map(Job::of).collect();
         // The insertions that are waited for.
         let mut asked = Vec::new();
-        for (at, rows) in insertions.iter().enumerate() {
+        let some = insertions.iter().enumerate().filter(|(_, rows)| !rows.values.is_empty());
+        for (at, rows) in some {
             let (name, text) = (rows.insert.name, rows.insert.render(&DIALECT));
             let bound = Some(values::arrays(rows.insert, &rows.values)?);
             let job = Job { name, text, bound, begins: false, is_fixed: true };
