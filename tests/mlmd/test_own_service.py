@@ -714,6 +714,7 @@ def test_the_metrics_count_streams_by_how_they_end(large, serve):
     assert re.search(measured, text, re.M)[1] == "5"
 
 
+@pytest.mark.alone
 def test_sigterm_lets_a_stream_in_flight_finish(large, serve):
     server = serve(store=large.server.place.url)
     stream = Own(server).trace(**FROM_HOT)

@@ -299,6 +299,7 @@ def test_a_server_that_has_just_said_ready_ends_at_once_when_told(serve):
         assert server.process.wait(timeout=10) == 0
 
 
+@pytest.mark.alone
 def test_sigterm_lets_a_call_in_flight_finish(server):
     type_id = server.store().put_artifact_type(pb.ArtifactType(name="Data"))
     holder = sqlite3.connect(server.path, isolation_level=None)
