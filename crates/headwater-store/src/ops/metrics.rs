@@ -139,7 +139,7 @@ pub(crate) fn log(session: &mut Session<'_>, request: &LogMetricsRequest) -> Res
             session.insert(&METRIC_WRITER_INSERT, values)?;
         }
     }
-    summarize(session, &execution, &logged)
+    summarize(session, execution, &logged)
 }
 
 fn no_execution(id: i64) -> Error {
@@ -238,12 +238,12 @@ fn append(
 /// Brings the properties up to date that say what the points come to.
 fn summarize(
     session: &mut Session<'_>,
-    execution: &Execution,
+    execution: Execution,
     logged: &[&MetricSeries],
 ) -> Result<()> {
     let mut changed = BTreeMap::new();
     for series in logged {
-        summary(execution, series, &mut changed);
+        summary(&execution, series, &mut changed);
     }
     let paths: Vec<String> =
         changed.keys().map(|name| format!("custom_properties.{name}")).collect();
@@ -257,7 +257,7 @@ fn summarize(
         ..Execution::default()
     };
     let options = PutOptions { mask: Mask::new(&paths), ..PutOptions::default() };
-    nodes::put(session, &[update], &options).map(drop)
+    nodes::update_stored(session, &[update], vec![execution], &options)
 }
 
 fn summary(

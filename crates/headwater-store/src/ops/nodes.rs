@@ -215,7 +215,17 @@ struct PropertyChange<'n> {
 
 fn update<N: Node>(session: &mut Session<'_>, nodes: &[N], options: &PutOptions<'_>) -> Result<()> {
     let ids: Vec<i64> = nodes.iter().filter_map(Node::id).collect();
-    let stored: Vec<N> = whole(session, N::KIND.queries.select_to_change, &ids)?;
+    let stored = whole(session, N::KIND.queries.select_to_change, &ids)?;
+    update_stored(session, nodes, stored, options)
+}
+
+/// Changes nodes of which the caller has read, to change them, what is stored.
+pub(crate) fn update_stored<N: Node>(
+    session: &mut Session<'_>,
+    nodes: &[N],
+    stored: Vec<N>,
+    options: &PutOptions<'_>,
+) -> Result<()> {
     let stored: HashMap<i64, N> =
         stored.into_iter().filter_map(|node| Some((node.id()?, node))).collect();
     let type_ids: Vec<i64> = stored.values().filter_map(Node::type_id).collect();

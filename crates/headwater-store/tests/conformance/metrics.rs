@@ -163,6 +163,8 @@ fn small_requests_cost_the_same_however_many_came_before(fresh: &Fresh) {
             "metric_chunk_update",
         ]
     );
+    let reads = costs.iter().filter(|name| *name == "execution_select_to_change").count();
+    assert_eq!(reads, 1, "the execution is read once");
     let mut rows = 0;
     for sequence in 3..=1100 {
         let now = log(sequence);

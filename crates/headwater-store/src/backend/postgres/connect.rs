@@ -28,8 +28,8 @@ const MAINTENANCE: &str = "postgres";
 const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
 const NO_DATABASE: &str = "3D000";
 
-/// A connection to the server. What arrives on it is taken on the thread that waits for it, which
-/// takes half as long as being woken by another one; between two calls nobody does.
+/// A connection to the server. What arrives on it is taken on the thread that waits for it, so that
+/// no answer wakes another one; between two calls nobody takes it.
 pub(super) struct Connection {
     /// Gone when the connection is dropped.
     runtime: Option<Runtime>,
