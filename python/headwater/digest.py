@@ -72,8 +72,8 @@ class Digest:
 def digest_path(path: str | bytes | os.PathLike[Any], *, progress: bool | None = None) -> Digest:
     """The digest of a file, or of all plain files in a folder.
 
-    They are read once, on all cores. A link counts as what it leads to; a folder's digest is that of
-    its list of files: see docs/concepts/model.md.
+    They are read once, on all cores. A link counts as what it leads to; a folder's digest is that
+    of its list of files: see docs/concepts/model.md.
 
     Args:
       path: of a file or a folder on this machine.
@@ -103,10 +103,10 @@ def digest_object(of: Any) -> Digest:
 
     That is tables and columns of pandas, polars and Arrow, NumPy arrays, numbers, texts, bytes,
     times, and lists, tuples, dicts and sets of all these, in any depth. It is the same in every
-    process and on every machine, however an Arrow table is chunked and a NumPy array lies in memory.
-    A pandas table without an index of its own, a polars table and an Arrow table with the same names,
-    types and values are the same. NaN is NaN, whatever its bits; a list and a tuple are the same, and
-    the order of a dict does not count.
+    process and on every machine, however an Arrow table is chunked and an array lies in memory.
+    A pandas table without an index of its own, a polars table and an Arrow table with the same
+    names, types and values are the same. NaN is NaN, whatever its bits; a list and a tuple are the
+    same, and the order of a dict does not count.
 
     Raises:
       TypeError: it, or something in it, has no stable form.
@@ -253,7 +253,9 @@ def _without_credentials(uri: str) -> str:
 
 def _is_token(name: str) -> bool:
     """Whether a parameter only says who may read, as in URLs that are signed for a while."""
-    signed = r"x-(amz|goog)-.*|(google)?accessid|awsaccesskeyid|expires|signature|policy|key-pair-id"
+    signed = (
+        r"x-(amz|goog)-.*|(google)?accessid|awsaccesskeyid|expires|signature|policy|key-pair-id"
+    )
     azure = r"s[ervptdi]|sig|spr|sip|skoid|sktid|skt|ske|sks|skv|sdd|ses|saoid|suoid|scid"
     return re.fullmatch(f"{signed}|{azure}", name.lower()) is not None or is_secret_name(name)
 
@@ -313,7 +315,9 @@ def _asked(system: Any, path: str, shown: str) -> Digest:
 def _said(info: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
     """What a place says of a file's content: a tag that changes with it, SHA-256, MD5."""
     large = info.get("lfs")
-    sha256 = _hex((large.get("sha256") or large.get("oid")) if isinstance(large, Mapping) else None, 32)
+    sha256 = _hex(
+        (large.get("sha256") or large.get("oid")) if isinstance(large, Mapping) else None, 32
+    )
     settings = info.get("content_settings")
     azure = settings.get("content_md5") if isinstance(settings, Mapping) else None
     md5 = _hex(info.get("md5Hash") or info.get("content_md5") or azure, 16)
@@ -337,7 +341,7 @@ def _hex(of: Any, length: int) -> str | None:
 
 
 def _files(system: Any, path: str) -> dict[bytes, Mapping[str, Any]] | None:
-    """What is known of each file below a folder, by its relative path; None if there are too many."""
+    """What is known of each file below a folder, by its relative path; None if they are many."""
     root = path.rstrip("/")
     found: dict[bytes, Mapping[str, Any]] = {}
     for folder, _, files in system.walk(path, detail=True):
@@ -354,7 +358,9 @@ def _read(system: Any, path: str, shown: str, progress: bool | None) -> Digest:
     info = system.info(path)
     if info.get("type") != "directory":
         with _Bar(shown, progress) as bar:
-            return _read_file(system, info, shown, lambda done: bar.show(done, info.get("size") or 0))
+            return _read_file(
+                system, info, shown, lambda done: bar.show(done, info.get("size") or 0)
+            )
     found = _files(system, path)
     if found is None:
         hint = "copy it to this machine"
@@ -366,7 +372,11 @@ def _read(system: Any, path: str, shown: str, progress: bool | None) -> Digest:
         for relative, each in sorted(found.items()):
             name = f"{shown.rstrip('/')}/{_shown(relative)}"
             before = done_before
-            one = _read_file(system, each, name, lambda done, at=before: bar.show(at + done, total))
+
+            def show(done: int, before: int = before) -> None:
+                bar.show(before + done, total)
+
+            one = _read_file(system, each, name, show)
             done_before += one.size_bytes or 0
             lines["sha256"].update(relative + b"\0" + (one.sha256 or "").encode() + b"\n")
             lines["md5"].update(relative + b"\0" + (one.md5 or "").encode() + b"\n")
@@ -392,7 +402,9 @@ def _read_file(
     getattr(system, "invalidate_cache", lambda *_: None)()
     after = system.info(info["name"])
     if _said(after)[0] != _said(info)[0] or (info.get("size") or size_bytes) != size_bytes:
-        raise _Changed(f"`{shown}` changed while it was read\nhint: try again when nobody writes it")
+        raise _Changed(
+            f"`{shown}` changed while it was read\nhint: try again when nobody writes it"
+        )
     return Digest(sha256=sha256.hexdigest(), md5=md5.hexdigest(), size_bytes=size_bytes)
 
 

@@ -231,7 +231,7 @@ def _pyarrow(form: _Form, of: Any, _depth: int) -> bool:
 def _arrow_column(form: _Form, values: Any) -> None:
     import pyarrow
 
-    form.put(_arrow_type(values.type), len(values))
+    form.put(arrow_type(values.type), len(values))
     for start, end in _blocks(len(values)):
         block = values.slice(start, end - start)
         if isinstance(block, pyarrow.ChunkedArray):
@@ -257,24 +257,25 @@ def _arrow_plain(values: Any) -> Any:
             return values
 
 
-def _arrow_type(of: Any) -> str:
+def arrow_type(of: Any) -> str:
+    """An Arrow type in the words that columns have everywhere."""
     import pyarrow
 
     kinds = pyarrow.types
     name = str(of)
     if isinstance(of, pyarrow.BaseExtensionType):
-        return f"extension<{of.extension_name}, {_arrow_type(of.storage_type)}>"
+        return f"extension<{of.extension_name}, {arrow_type(of.storage_type)}>"
     if kinds.is_dictionary(of) or name.startswith("run_end_encoded"):
-        return _arrow_type(of.value_type)
+        return arrow_type(of.value_type)
     if kinds.is_struct(of):
         fields = (of.field(at) for at in range(of.num_fields))
-        return f"struct<{', '.join(f'{each.name!r}: {_arrow_type(each.type)}' for each in fields)}>"
+        return f"struct<{', '.join(f'{each.name!r}: {arrow_type(each.type)}' for each in fields)}>"
     if kinds.is_map(of):
-        return f"map<{_arrow_type(of.key_type)}, {_arrow_type(of.item_type)}>"
+        return f"map<{arrow_type(of.key_type)}, {arrow_type(of.item_type)}>"
     if kinds.is_fixed_size_list(of):
-        return f"list<{_arrow_type(of.value_type)}>[{of.list_size}]"
+        return f"list<{arrow_type(of.value_type)}>[{of.list_size}]"
     if _is_arrow_list(of):
-        return f"list<{_arrow_type(of.value_type)}>"
+        return f"list<{arrow_type(of.value_type)}>"
     if kinds.is_fixed_size_binary(of) and not kinds.is_decimal(of):
         return f"binary[{of.byte_width}]"
     if kinds.is_decimal(of):
@@ -357,7 +358,7 @@ def _arrow_texts(form: _Form, values: Any, large: Any, nothing: Any) -> None:
     if values.null_count:
         values = values.fill_null(nothing)
     lengths = pyarrow.compute.binary_length(values).cast(pyarrow.int64())
-    data = b""
+    data: Any = b""
     _, offsets, texts = values.buffers()
     if len(values) and texts is not None:
         ends = memoryview(offsets).cast("B").cast("q")
@@ -409,12 +410,13 @@ def _polars(form: _Form, of: Any, _depth: int) -> bool:
 
 
 def _polars_column(form: _Form, values: Any) -> None:
-    form.put(_polars_type(values.dtype), len(values))
+    form.put(polars_type(values.dtype), len(values))
     for start, end in _blocks(len(values)):
         _polars_block(form, values.slice(start, end - start))
 
 
-def _polars_type(of: Any) -> str:
+def polars_type(of: Any) -> str:
+    """A polars type in the words that columns have everywhere."""
     name = str(of.base_type())
     if name == "Datetime":
         zone = f", tz={of.time_zone}" if of.time_zone else ""
@@ -424,11 +426,11 @@ def _polars_type(of: Any) -> str:
     if name == "Decimal":
         return f"decimal({of.precision}, {of.scale})"
     if name == "List":
-        return f"list<{_polars_type(of.inner)}>"
+        return f"list<{polars_type(of.inner)}>"
     if name == "Array":
-        return f"list<{_polars_type(of.inner)}>[{of.shape[0]}]" if of.inner else "list"
+        return f"list<{polars_type(of.inner)}>[{of.shape[0]}]" if of.inner else "list"
     if name == "Struct":
-        fields = (f"{each.name!r}: {_polars_type(each.dtype)}" for each in of.fields)
+        fields = (f"{each.name!r}: {polars_type(each.dtype)}" for each in of.fields)
         return f"struct<{', '.join(fields)}>"
     same = {"Boolean": "bool", "Categorical": "string", "Enum": "string", "Time": "time64[ns]"}
     return same.get(name, name.lower())
@@ -629,7 +631,7 @@ def _pandas_column(form: _Form, values: Any) -> None:
             block = codes[start:end].astype("<i8")
             form.put((block < 0).tobytes() if (block < 0).any() else b"", block.clip(0).tobytes())
         return
-    name, kind = _pandas_type(values)
+    name, kind = _column_type(values)
     form.put(name, rows)
     for start, end in _blocks(rows):
         block = values.iloc[start:end]
@@ -660,7 +662,15 @@ def _pandas_column(form: _Form, values: Any) -> None:
             form.put(marks, _little_array(numpy.ascontiguousarray(held)).tobytes())
 
 
-def _pandas_type(values: Any) -> tuple[str, str]:
+def pandas_type(values: Any) -> str:
+    """The type of a pandas column in the words that columns have everywhere."""
+    import pandas
+
+    is_category = isinstance(values.dtype, pandas.CategoricalDtype)
+    return "category" if is_category else _column_type(values)[0]
+
+
+def _column_type(values: Any) -> tuple[str, str]:
     """The name of a column's type, and how its values are written."""
     import numpy
     import pandas
@@ -682,7 +692,7 @@ def _pandas_type(values: Any) -> tuple[str, str]:
         return str(dtype), "words"
     if isinstance(getattr(dtype, "numpy_dtype", None), numpy.dtype) and hasattr(dtype, "na_value"):
         return str(dtype.numpy_dtype.name), "masked"
-    if dtype == object:
+    if dtype.kind == "O":
         # Texts are objects in one release of pandas, and have a type in another.
         found = pandas.api.types.infer_dtype(values, skipna=True)
         texts = {"string": "string", "empty": "string", "bytes": "binary"}
