@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from headwater.evaluations import evaluation
     from headwater.recorder import Run, current_run, init, run
     from headwater.steps import explain, forget, step
+    from headwater.syncing import sync
 
 __all__ = [
     "Artifact",
@@ -42,6 +43,7 @@ __all__ = [
     "open",
     "run",
     "step",
+    "sync",
     "to_arrow",
     "to_pandas",
     "value",
@@ -54,6 +56,7 @@ _LATER = {
     "evaluations": ("evaluation",),
     "recorder": ("Run", "current_run", "init", "run"),
     "steps": ("explain", "forget", "step"),
+    "syncing": ("sync",),
 }
 
 

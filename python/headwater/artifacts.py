@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 from headwater import provenance, vocabulary
-from headwater.digest import Digest, digest_object, digest_path
+from headwater.code import without_credentials
+from headwater.digest import Digest, digest_object, digest_path, digest_reference
 from headwater.store import Store
 from headwater.values import value as property_value
 from ml_metadata.proto import metadata_store_pb2 as pb
@@ -160,6 +161,7 @@ def dataset(
     name: Optional[str] = None,
     mask: Sequence[str] = (),
     profile: bool = True,
+    read: bool = False,
     **properties: Any,
 ) -> Artifact:
     """A version of data.
@@ -170,9 +172,11 @@ def dataset(
         known, or else the name of the file.
       mask: columns whose values must not be recorded.
       profile: whether to record columns, first rows and statistics.
+      read: whether to read what a URL leads to; without it, what its place says of the content
+        (an ETag, a size) tells versions apart.
       properties: what else to say of it.
     """
-    return _version("dataset", source, name, properties, mask=mask, profile=profile)
+    return _version("dataset", source, name, properties, mask=mask, profile=profile, read=read)
 
 
 def model(
@@ -247,6 +251,7 @@ def _version(
     *,
     mask: Sequence[str] = (),
     profile: bool = False,
+    read: bool = False,
     save: Optional[Callable[[str], object]] = None,
 ) -> Artifact:
     if name is not None and (not name or "@" in name):
@@ -257,10 +262,10 @@ def _version(
             said[key] = value if isinstance(value, (bool, int, float, str)) else str(value)
     digest: Optional[Digest] = None
     uri = default_name = ""
-    looked_at = source
+    is_place = isinstance(source, (str, os.PathLike))
     try:
-        if isinstance(source, (str, os.PathLike)):
-            digest, uri, default_name = _of_place(os.fspath(source))
+        if is_place:
+            digest, uri, default_name = _of_place(os.fspath(source), read)
         elif kind == "dataset":
             digest = digest_object(source)
             default_name = "data"
@@ -271,12 +276,15 @@ def _version(
             said = {**said_of_it, **said}
     except (OSError, TypeError, ValueError, MemoryError) as error:
         _warn(f"{kind} {name or _short(source)} is recorded without its bytes: {error}")
-        default_name = default_name or (_stem(source) if isinstance(source, str) else "")
-        if isinstance(source, (str, os.PathLike)):
-            uri = _uri(os.fspath(source))
+        if is_place:
+            uri, default_name = _uri(os.fspath(source)), _stem(os.fspath(source))
     for key, value in _facts(digest).items():
         said.setdefault(key, value)
-    document = _profile(looked_at, mask, said) if profile else None
+    is_elsewhere = is_place and not uri.startswith("file:")
+    if profile and digest is not None and not is_elsewhere:
+        document = _profile(source, mask, said)
+    else:
+        document = None
     return Artifact(kind, name, uri, digest, said, default_name=default_name, profile=document)
 
 
@@ -287,17 +295,20 @@ def _short_key(key: str) -> str:
     return f"{key.partition(':')[0]}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _of_place(place: str) -> tuple[Digest, str, str]:
+def _of_place(place: str, read: bool = False) -> tuple[Digest, str, str]:
+    if _is_uri(place):
+        is_here = place.startswith("file:")
+        return digest_reference(place, read=read or is_here), _uri(place), _stem(place)
     return digest_path(place), _uri(place), _stem(place)
 
 
-def _uri(place: str) -> str:
-    from headwater.code import without_credentials
+def _is_uri(place: str) -> bool:
+    return re.match(r"file:|[A-Za-z][A-Za-z0-9+.-]+://", place) is not None
 
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", place):
+
+def _uri(place: str) -> str:
+    if _is_uri(place):
         return without_credentials(place)
-    if place.startswith("file:"):
-        return place
     return Path(os.path.abspath(place)).as_uri()
 
 
@@ -417,7 +428,9 @@ def load(made: Artifact) -> Any:
 
 
 def _short(source: Any) -> str:
-    return repr(source)[:100] if isinstance(source, (str, os.PathLike)) else type(source).__name__
+    if isinstance(source, (str, os.PathLike)):
+        return repr(_uri(os.fspath(source)))[:100]
+    return type(source).__name__
 
 
 def _warn(text: str) -> None:

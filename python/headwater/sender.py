@@ -188,30 +188,32 @@ class Sender:
         if self._thread is not None:
             self._thread.join(timeout)
         self._is_over = True
-        left = len(self._points) + sum(batch.points for batch in self._batches)
-        properties, links = len(self._properties), len(self._links)
-        if not (left or self.lost or self.has_more()):
-            return
-        self.is_whole = False
-        reason = self.problem or "the warnings before say why"
-        what = f"{left} points of metrics, {properties} properties and {links} artifacts"
-        place = self._put_aside()
-        if place:
-            said = f"{what} are in {place!r} instead: `headwater.sync({place!r})` sends them"
-        else:
-            said = f"{what} are lost"
+        said = []
+        if self.has_more():
+            points = len(self._points) + sum(batch.points for batch in self._batches)
+            what = (
+                f"{points} points of metrics, {len(self._properties)} properties and"
+                f" {len(self._links)} artifacts"
+            )
+            aside = self._put_aside()
+            more = f"in {aside!r} instead, from where `headwater.sync({aside!r})` takes them"
+            said.append(f"{what} are {more if aside else 'lost'}")
         if self.lost:
-            said += f"; {self.lost} points are lost"
-        warnings.warn(
-            f"run {self._run.name!r} is not stored whole: {said}; {reason}",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+            said.append(f"{self.lost} points of metrics are lost")
+        if said:
+            self.is_whole = False
+            reason = self.problem or "the warnings before say why"
+            warnings.warn(
+                f"run {self._run.name!r} is not stored whole: {'; '.join(said)}; {reason}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def _put_aside(self) -> Optional[str]:
         """Records what is left into a file; its URL, if that worked."""
         if not self._sending.acquire(timeout=2.0):
             return None  # the thread waits for an answer still
+        known = self._store, self._id
         try:
             url = f"sqlite:{os.path.abspath(OFFLINE)}"
             with open_store(url) as store:
@@ -225,7 +227,7 @@ class Sender:
             _log.warning("run %r cannot be put aside: %s", self._run.name, error)
             return None
         finally:
-            self._store = None
+            self._store, self._id = known
             self._sending.release()
 
     def _over(self) -> Exception:

@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import dataclasses
 import dis
 import functools
 import hashlib
@@ -76,8 +78,9 @@ def step(
 ) -> Any:
     """Makes each call of a function a run, and skips it if it ran on the same before.
 
-    It is the same if the function's code, that of the functions of its package which it calls, its
-    arguments and the environment are the same. Arguments that are versions, files (``Path``) or
+    It is the same if the function's code, that of the functions of its package which it calls, the
+    constants that they use (numbers, texts, lists, dicts, dataclasses), its arguments and the
+    environment are the same. Arguments that are versions, files (``Path``) or
     data (frames, arrays, lists of numbers) are inputs, known by their bytes; others are parameters.
     What it returns must be versions, files, plain values, or objects that can be pickled, one or a
     tuple, list or dict of them.
@@ -518,11 +521,15 @@ def _values(function: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _constant(value: Any) -> Optional[str]:
-    """A global that counts as code: its value. Others, as modules, do not."""
+    """The value of a global that counts as code, such as a setting; None for modules."""
     if _is_plain(value):
         return repr(value)
     if isinstance(value, (tuple, list, frozenset, set, dict)):
         return _digest(value) or repr(type(value))
+    if isinstance(value, (types.SimpleNamespace, argparse.Namespace)) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    ):
+        return _digest(vars(value)) or repr(type(value))
     return None
 
 
