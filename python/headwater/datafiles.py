@@ -36,7 +36,7 @@ from headwater.profile import (
 )
 
 # Of texts, which takes a few seconds.
-TEXT_BYTES_MAX = 64 << 20
+TEXT_BYTES_MAX = 32 << 20
 # Of columns, as they are in memory.
 READ_BYTES_MAX = 128 << 20
 # Lines are counted faster than they are read.
@@ -416,7 +416,7 @@ def _count_rows(
     is_part = sample.step > 1 or not lines.is_whole
     made.sampled_rows = len(sample.rows) if is_part else None
     made.rows = sample.count if lines.is_whole else None
-    if made.rows is None and not has_breaks:
+    if made.rows is None and not has_breaks and lines.encoding != "utf-16":
         counted = _line_count(paths)
         made.rows = None if counted is None else max(0, counted - len(paths) * has_header)
     if made.rows is None:
@@ -435,7 +435,7 @@ def _line_count(paths: Sequence[bytes]) -> int | None:
             last = b"\n"
             with open(path, "rb", buffering=0) as file:
                 while part := file.read(4 << 20):
-                    if b'"' in part or b"\n\n" in part:
+                    if b'"' in part or b"\n\n" in part or b"\r\n\r\n" in part:
                         return None
                     count += part.count(b"\n")
                     last = part

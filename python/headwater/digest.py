@@ -33,6 +33,7 @@ from headwater.environment import is_secret_name
 REMOTE_FILES_MAX = 100_000
 _PART_BYTES = 1 << 20
 _BAR_AFTER_SECONDS = 1.0
+_BAR_EVERY_SECONDS = 0.1
 
 _log = logging.getLogger("headwater")
 
@@ -172,7 +173,7 @@ class _Bar:
     def __init__(self, name: str, wanted: bool | None) -> None:
         self.name = name
         self.is_on = _is_seen() if wanted is None else wanted
-        self._start = time.monotonic()
+        self._due = time.monotonic() + _BAR_AFTER_SECONDS
         self._bar: Any = None
 
     def __enter__(self) -> _Bar:
@@ -186,8 +187,10 @@ class _Bar:
                 _log.debug("the bar cannot be closed", exc_info=True)
 
     def show(self, done_bytes: int, total_bytes: int) -> None:
-        if not self.is_on or time.monotonic() - self._start < _BAR_AFTER_SECONDS:
+        now = time.monotonic()
+        if not self.is_on or now < self._due:
             return
+        self._due = now + _BAR_EVERY_SECONDS
         try:
             if self._bar is None:
                 self._bar = _new_bar(self.name)
@@ -219,7 +222,8 @@ def _new_bar(name: str) -> Any:
         from tqdm.auto import tqdm
     except ImportError:
         return _Line(name)
-    return tqdm(desc=name, total=0, unit="B", unit_scale=True, unit_divisor=1024, leave=False)
+    look = {"unit": "B", "unit_scale": True, "unit_divisor": 1024, "leave": False}
+    return tqdm(desc=name, total=0, mininterval=0, **look)
 
 
 def _is_seen() -> bool:
@@ -392,6 +396,8 @@ def _read_file(
     system: Any, info: Mapping[str, Any], shown: str, show: Callable[[int], None]
 ) -> Digest:
     sha256, md5, size_bytes = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    # A listing may spell it otherwise than what is compared with it below.
+    before = system.info(info["name"])
     with system.open(info["name"], "rb") as file:
         for part in _parts(file):
             sha256.update(part)
@@ -401,7 +407,7 @@ def _read_file(
     # Not what is remembered of it.
     getattr(system, "invalidate_cache", lambda *_: None)()
     after = system.info(info["name"])
-    if _said(after)[0] != _said(info)[0] or (info.get("size") or size_bytes) != size_bytes:
+    if _said(after)[0] != _said(before)[0] or (after.get("size") or size_bytes) != size_bytes:
         raise _Changed(
             f"`{shown}` changed while it was read\nhint: try again when nobody writes it"
         )
