@@ -18,12 +18,14 @@ from headwater.tables import to_arrow, to_pandas
 from headwater.values import value
 
 if TYPE_CHECKING:
+    from headwater.autolog import autolog
     from headwater.recorder import Run, current_run, init, run
 
 __all__ = [
     "Run",
     "Store",
     "__version__",
+    "autolog",
     "current_run",
     "errors",
     "init",
@@ -41,4 +43,8 @@ def __getattr__(name: str) -> Any:
         from headwater import recorder
 
         return getattr(recorder, name)
+    if name == "autolog":
+        from headwater.autolog import autolog
+
+        return autolog
     raise AttributeError(f"module 'headwater' has no attribute {name!r}")
