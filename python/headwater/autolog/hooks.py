@@ -258,28 +258,37 @@ def patch_method(owner: type, name: str, around: Around, undo: Undo) -> None:
     undo.append(restore)
 
 
-def patch_function(module: Any, name: str, around: Around, undo: Undo) -> None:
-    """Puts something around a function of a module, wherever it was imported to."""
-    function = vars(module).get(name)
-    if function is None:
-        return
+def patch_functions(module: Any, arounds: Mapping[str, Around], undo: Undo) -> None:
+    """Puts something around functions of a module, wherever they were imported to."""
+    forth: dict[int, tuple[Any, Any]] = {}
+    back: dict[int, tuple[Any, Any]] = {}
+    for name, around in arounds.items():
+        function = vars(module).get(name)
+        if isinstance(function, types.FunctionType):
+            wrapper = _wrapper(function, around)
+            forth[id(function)] = (function, wrapper)
+            back[id(wrapper)] = (wrapper, function)
+    _exchange(forth)
+    undo.append(lambda: _exchange(back))
 
+
+def _wrapper(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         return around(function, args, kwargs)
 
-    _exchange(function, wrapper)
-    undo.append(lambda: _exchange(wrapper, function))
+    return wrapper
 
 
-def _exchange(old: Any, new: Any) -> None:
+def _exchange(functions: Mapping[int, tuple[Any, Any]]) -> None:
     """A function may have been imported by name before: `from xgboost import train`."""
     for module in list(sys.modules.values()):
         names = getattr(module, "__dict__", None)
         if type(names) is dict:
             for name, value in list(names.items()):
-                if value is old:
-                    names[name] = new
+                found = functions.get(id(value))
+                if found is not None and found[0] is value:
+                    names[name] = found[1]
 
 
 def apply(places: Mapping[str, Place]) -> None:

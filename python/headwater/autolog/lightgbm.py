@@ -85,7 +85,7 @@ def _say_data(of: training.Training, source: Any, role: str) -> None:
 
 
 def _install(module: Any, undo: hooks.Undo) -> None:
-    hooks.patch_function(module, "train", hooks.observing(_train, _inside), undo)
+    hooks.patch_functions(module, {"train": hooks.observing(_train, _inside)}, undo)
 
 
 PLACES = (hooks.Place("lightgbm.engine", _install, ("lightgbm",)),)

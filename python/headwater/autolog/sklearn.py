@@ -10,7 +10,6 @@ stand under the name of its class.
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 import weakref
 from collections.abc import Generator
@@ -329,10 +328,9 @@ def install_threads(module: Any, undo: hooks.Undo) -> None:
 
 def install_metrics(module: Any, undo: hooks.Undo) -> None:
     """Patches the functions of `sklearn.metrics` whose result may be a number."""
-    for name in module.__all__:
-        is_number = name.endswith(("_score", "_error", "_loss", "_deviance", "_coef", "auc"))
-        if is_number and inspect.isfunction(getattr(module, name, None)):
-            hooks.patch_function(module, name, hooks.observing(_metric), undo)
+    ends = ("_score", "_error", "_loss", "_deviance", "_coef", "auc")
+    names = [name for name in module.__all__ if name.endswith(ends)]
+    hooks.patch_functions(module, dict.fromkeys(names, hooks.observing(_metric)), undo)
 
 
 def _cross_validate(call: hooks.Call) -> Generator[None, Any, None]:
@@ -355,7 +353,6 @@ def _cross_validate(call: hooks.Call) -> Generator[None, Any, None]:
 
 def install_validation(module: Any, undo: hooks.Undo) -> None:
     """Cross-validation is one training, not one per fold."""
-    hooks.patch_function(module, "cross_validate", hooks.observing(_cross_validate), undo)
 
     def quiet(function: Any, args: Any, kwargs: Any) -> Any:
         with hooks.unobserved():
@@ -363,8 +360,9 @@ def install_validation(module: Any, undo: hooks.Undo) -> None:
 
     # What trains a fold, for scores, predictions and curves alike.
     folds = ("_fit_and_score", "_fit_and_predict", "_permutation_test_score")
-    for name in (*folds, "_incremental_fit_estimator"):
-        hooks.patch_function(module, name, quiet, undo)
+    names = (*folds, "_incremental_fit_estimator")
+    arounds = {"cross_validate": hooks.observing(_cross_validate), **dict.fromkeys(names, quiet)}
+    hooks.patch_functions(module, arounds, undo)
 
 
 PLACES = (

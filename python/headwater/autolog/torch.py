@@ -108,32 +108,39 @@ def _begin(optimizer: Any) -> _Loop:
     with hooks.unobserved():
         model = _model_of(optimizer)
         if others:
-            of, name = others[0].of, f"optimizer{len(others) + 1}/"
+            loop = _Loop(others[0].of, f"optimizer{len(others) + 1}/")
         else:
-            settings = hooks.settings["torch"]
-            of = training.Training(
-                "torch",
-                type(model).__name__ if model is not None else _script(),
-                log_models=settings.log_models,
-                log_data=settings.log_data,
-                is_scoped=False,
-            )
-            name = ""
-        loop = _Loop(of, name)
-        of.params(hyperparameters(optimizer, len(others)))
-        if model is not None:
-            loop.model = weakref.ref(model)
-            of.params(counts(model, "model" if not others else f"model{len(others) + 1}"))
-        loader = getattr(_thread, "loader", None)
-        if loader is not None and loader() is not None and not others:
-            say_loader(of, loader(), "training")
-    if of.is_own and not others:
-        # As the process ends the recorder ends what is left, and knows if there was an exception.
-        weakref.finalize(optimizer, _over.put, loop).atexit = False
-        if not _ender or not _ender[0].is_alive():
-            _ender[:] = [threading.Thread(target=_end_loops, daemon=True, name="headwater-torch")]
-            _ender[0].start()
+            loop = _Loop(_training(model), "")
+            if loop.of.is_own:
+                _end_with(optimizer, loop)
+        with hooks.harmless("torch.optim"):
+            _describe(loop, optimizer, model, len(others))
     return loop
+
+
+def _training(model: Any) -> training.Training:
+    of = hooks.settings["torch"]
+    name = type(model).__name__ if model is not None else _script()
+    options = {"log_models": of.log_models, "log_data": of.log_data}
+    return training.Training("torch", name, is_scoped=False, **options)
+
+
+def _describe(loop: _Loop, optimizer: Any, model: Any, index: int) -> None:
+    loop.of.params(hyperparameters(optimizer, index))
+    if model is not None:
+        loop.model = weakref.ref(model)
+        loop.of.params(counts(model, "model" if index == 0 else f"model{index + 1}"))
+    loader = getattr(_thread, "loader", None)
+    if loader is not None and loader() is not None and index == 0:
+        say_loader(loop.of, loader(), "training")
+
+
+def _end_with(optimizer: Any, loop: _Loop) -> None:
+    # As the process ends the recorder ends what is left, and knows if there was an exception.
+    weakref.finalize(optimizer, _over.put, loop).atexit = False
+    if not _ender or not _ender[0].is_alive():
+        _ender[:] = [threading.Thread(target=_end_loops, daemon=True, name="headwater-torch")]
+        _ender[0].start()
 
 
 def _end_loops() -> None:
@@ -306,7 +313,7 @@ def _install_loader(module: Any, undo: hooks.Undo) -> None:
 
 
 def _install_save(module: Any, undo: hooks.Undo) -> None:
-    hooks.patch_function(module, "save", hooks.watching(after=_saved), undo)
+    hooks.patch_functions(module, {"save": hooks.watching(after=_saved)}, undo)
 
 
 PLACES = (

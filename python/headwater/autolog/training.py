@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 import headwater
@@ -113,8 +113,9 @@ class Training:
             return
         role = f"{self._part}.{role}" if self._part else role
         if isinstance(source, str) or _is_hashed(source):
-            artifact = headwater.dataset(source)
-            self.run.input(artifact, role=role)
+            with self._current():
+                artifact = headwater.dataset(source)
+                self.run.input(artifact, role=role)
             self.inputs.append(artifact)
         else:
             self.run.set_tags({f"data.{role}": f"{describe(source)}, too large to be hashed"})
@@ -136,21 +137,34 @@ class Training:
         """Records a trained model, an object or a path, as made from the data."""
         if not self.log_models:
             return
-        artifact = headwater.model(
-            source,
-            name=options.pop("name", model_type),
-            framework=framework,
-            framework_version=version_of(options.pop("package", framework)),
-            model_type=model_type,
-            **{name: value for name, value in options.items() if value is not None},
-        )
-        role = f"{self._part}.model" if self._part else "model"
-        self.run.output(artifact, role=role, made_from=self.inputs)
+        said = {name: value for name, value in options.items() if value is not None}
+        said.setdefault("name", model_type)
+        version = version_of(said.pop("package", framework))
+        with self._current():
+            artifact = headwater.model(
+                source,
+                framework=framework,
+                framework_version=version,
+                model_type=model_type,
+                **said,
+            )
+            role = f"{self._part}.model" if self._part else "model"
+            self.run.output(artifact, role=role, made_from=self.inputs)
 
     def checkpoint(self, path: str, step: int, metrics: Mapping[str, float]) -> None:
         """Records a checkpoint that was saved, with the metrics at its step."""
         if self.log_models:
-            self.run.checkpoint(path, step=step, metrics=metrics)
+            with self._current():
+                self.run.checkpoint(path, step=step, metrics=metrics)
+
+    @contextlib.contextmanager
+    def _current(self) -> Iterator[None]:
+        """Artifacts belong to the run that is current: its store is theirs."""
+        token = recorder._current.set(self.run)
+        try:
+            yield
+        finally:
+            recorder._current.reset(token)
 
     def end(self, error: Optional[BaseException] = None) -> None:
         """Ends a run of its own, and waits a moment until it is stored."""

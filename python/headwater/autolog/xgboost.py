@@ -135,7 +135,7 @@ def _made(function: Any, args: Any, kwargs: Any, result: Any) -> None:
 
 
 def _install_train(module: Any, undo: hooks.Undo) -> None:
-    hooks.patch_function(module, "train", hooks.observing(_train, _inside), undo)
+    hooks.patch_functions(module, {"train": hooks.observing(_train, _inside)}, undo)
 
 
 def _install_matrix(module: Any, undo: hooks.Undo) -> None:
