@@ -18,6 +18,14 @@ OWN = (
     "TraceLineage",
     "LogMetrics",
     "GetMetrics",
+    "RegisterVersion",
+    "PutContents",
+    "GetContent",
+    "ListContents",
+    "BeginStep",
+    "FinishStep",
+    "ExplainStep",
+    "ForgetSteps",
 )
 STREAMS = ("TraceLineage",)
 
@@ -850,3 +858,95 @@ class Methods:
         )
         answer = self._transport.call("GetMetrics", request.SerializeToString())
         return headwater_pb2.GetMetricsResponse.FromString(answer)
+
+    def register_version(
+        self,
+        *,
+        artifact: Optional[Union[metadata_store_pb2.Artifact, Mapping[str, Any]]] = None,
+        context_type_id: int = 0,
+        name: str = "",
+        default_name: str = "",
+        digest: str = "",
+    ) -> headwater_pb2.RegisterVersionResponse:
+        """Finds the version of a dataset, a model or anything else that has a digest, or makes
+        it.
+        """
+        request = headwater_pb2.RegisterVersionRequest(
+            artifact=artifact,
+            context_type_id=context_type_id,
+            name=name,
+            default_name=default_name,
+            digest=digest,
+        )
+        answer = self._transport.call("RegisterVersion", request.SerializeToString())
+        return headwater_pb2.RegisterVersionResponse.FromString(answer)
+
+    def put_contents(
+        self, *, contents: Optional[Iterable[bytes]] = None
+    ) -> headwater_pb2.PutContentsResponse:
+        """Keeps bytes, equal ones once."""
+        request = headwater_pb2.PutContentsRequest(contents=contents)
+        answer = self._transport.call("PutContents", request.SerializeToString())
+        return headwater_pb2.PutContentsResponse.FromString(answer)
+
+    def get_content(self, *, digest: str = "") -> headwater_pb2.GetContentResponse:
+        """Reads bytes that were kept."""
+        request = headwater_pb2.GetContentRequest(digest=digest)
+        answer = self._transport.call("GetContent", request.SerializeToString())
+        return headwater_pb2.GetContentResponse.FromString(answer)
+
+    def list_contents(
+        self, *, digests: Optional[Iterable[str]] = None
+    ) -> headwater_pb2.ListContentsResponse:
+        """Says which bytes are kept."""
+        request = headwater_pb2.ListContentsRequest(digests=_texts("digests", digests))
+        answer = self._transport.call("ListContents", request.SerializeToString())
+        return headwater_pb2.ListContentsResponse.FromString(answer)
+
+    def begin_step(
+        self,
+        *,
+        name: str = "",
+        parts: Optional[Mapping[str, str]] = None,
+        claimant: str = "",
+        lease_ms: int = 0,
+        age_ms_max: Optional[int] = None,
+        refused_execution_ids: Optional[Iterable[int]] = None,
+    ) -> headwater_pb2.BeginStepResponse:
+        """Finds what a step made when it ran on the same before; else the step is the caller's
+        to run.
+        """
+        request = headwater_pb2.BeginStepRequest(
+            name=name,
+            parts=parts,
+            claimant=claimant,
+            lease_ms=lease_ms,
+            age_ms_max=age_ms_max,
+            refused_execution_ids=refused_execution_ids,
+        )
+        answer = self._transport.call("BeginStep", request.SerializeToString())
+        return headwater_pb2.BeginStepResponse.FromString(answer)
+
+    def finish_step(
+        self, *, fingerprint: str = "", claimant: str = "", execution_id: Optional[int] = None
+    ) -> headwater_pb2.FinishStepResponse:
+        """Says how a step ended that was the caller's to run."""
+        request = headwater_pb2.FinishStepRequest(
+            fingerprint=fingerprint, claimant=claimant, execution_id=execution_id
+        )
+        answer = self._transport.call("FinishStep", request.SerializeToString())
+        return headwater_pb2.FinishStepResponse.FromString(answer)
+
+    def explain_step(self, *, execution_id: int = 0) -> headwater_pb2.ExplainStepResponse:
+        """Says why a step ran, or was skipped."""
+        request = headwater_pb2.ExplainStepRequest(execution_id=execution_id)
+        answer = self._transport.call("ExplainStep", request.SerializeToString())
+        return headwater_pb2.ExplainStepResponse.FromString(answer)
+
+    def forget_steps(
+        self, *, fingerprint: str = "", name: str = ""
+    ) -> headwater_pb2.ForgetStepsResponse:
+        """Forgets what steps made, so that they run again."""
+        request = headwater_pb2.ForgetStepsRequest(fingerprint=fingerprint, name=name)
+        answer = self._transport.call("ForgetSteps", request.SerializeToString())
+        return headwater_pb2.ForgetStepsResponse.FromString(answer)

@@ -22,6 +22,14 @@ OWN_METHODS = (
     "ListContexts",
     "LogMetrics",
     "GetMetrics",
+    "RegisterVersion",
+    "PutContents",
+    "GetContent",
+    "ListContents",
+    "BeginStep",
+    "FinishStep",
+    "ExplainStep",
+    "ForgetSteps",
     "TraceLineage",
 )
 UNSPECIFIED, UPSTREAM, DOWNSTREAM = range(3)

@@ -35,6 +35,7 @@
 //! ```
 
 mod backend;
+mod digest;
 mod error;
 mod filter;
 mod json;
@@ -48,6 +49,7 @@ mod sql;
 mod store;
 mod url;
 mod validate;
+pub mod vocabulary;
 
 pub use backend::{Access, Caller};
 pub use error::{ERRORS, Error, ErrorKind, ErrorRow, Result};

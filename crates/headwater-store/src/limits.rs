@@ -67,6 +67,39 @@ pub const METRIC_CHUNK_POINTS_MAX: usize = 8192;
 /// Fewest points that a metric may be thinned to.
 pub const METRIC_POINTS_LEAST: usize = 8;
 
+/// Bytes that may be kept by one request.
+pub const CONTENT_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a row of a content. A database's packet, such as MySQL's of 16 MiB, holds a few.
+pub const CONTENT_CHUNK_BYTES: usize = 512 << 10;
+
+/// Contents that one request may ask for.
+pub const CONTENTS_LISTED_MAX: usize = 1000;
+
+/// Length of the name that versions share, in bytes: with a type and a digest it is an external id.
+pub const VERSION_NAME_BYTES_MAX: usize = 120;
+
+/// Length of what a version consists of, in bytes.
+pub const VERSION_DIGEST_BYTES_MAX: usize = 100;
+
+/// Names of a version that are tried where somebody else has given them to other artifacts.
+pub const VERSION_NAMES_TRIED: i64 = 1000;
+
+/// Length of a step's name, in bytes.
+pub const STEP_NAME_BYTES_MAX: usize = 200;
+
+/// Parts that a step depends on.
+pub const STEP_PARTS_MAX: usize = 1000;
+
+/// Length of a part's name and of its value, in bytes.
+pub const STEP_PART_BYTES_MAX: usize = 1000;
+
+/// Length of the name under which a step is claimed, in bytes.
+pub const STEP_CLAIMANT_BYTES_MAX: usize = 64;
+
+/// Shortest and longest time for which a step is its claimant's, in milliseconds.
+pub const STEP_LEASE_MS: std::ops::RangeInclusive<i64> = 1_000..=86_400_000;
+
 /// Text of one statement that inserts rows, where their values stand in it, in bytes.
 pub const INSERT_BYTES_MAX: usize = 1 << 20;
 

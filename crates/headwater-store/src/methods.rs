@@ -7,11 +7,8 @@ use std::fmt::Debug;
 
 use get_children_contexts_by_contexts_response::ChildrenContextsPerParent;
 use get_parent_contexts_by_contexts_response::ParentContextsPerChild;
-use headwater_proto::headwater::v1::{
-    GetMetricsRequest, GetMetricsResponse, ListArtifactsRequest, ListArtifactsResponse,
-    ListContextsRequest, ListContextsResponse, ListExecutionsRequest, ListExecutionsResponse,
-    LogMetricsRequest, LogMetricsResponse, TraceLineageRequest, TraceLineageResponse,
-};
+#[allow(clippy::wildcard_imports)]
+use headwater_proto::headwater::v1::*;
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
 use prost::Message;
@@ -25,7 +22,9 @@ use crate::ops::listing::{self, Listed};
 use crate::ops::nodes::{self, PutOptions};
 use crate::ops::selection::Scope;
 use crate::ops::types::{self, Evolution};
-use crate::ops::{events, lineage, links, metrics, ordering, steps, trace};
+use crate::ops::{
+    contents, events, lineage, links, memo, metrics, ordering, steps, trace, versions,
+};
 use crate::sql::queries::{
     EVENT_SELECT_BY_ARTIFACTS, EVENT_SELECT_BY_EXECUTIONS,
     PARENT_CONTEXT_SELECT_BY_CHILDREN as PARENTS, PARENT_CONTEXT_SELECT_BY_PARENTS as CHILDREN,
@@ -565,6 +564,15 @@ own {
         metrics::log(s, r).map(|()| LogMetricsResponse {})
     )
     Read GetMetrics(GetMetricsRequest) -> GetMetricsResponse |s, r| (metrics::get(s, r))
+    Write RegisterVersion(RegisterVersionRequest)
+        -> RegisterVersionResponse |s, r| (versions::register(s, r))
+    Write PutContents(PutContentsRequest) -> PutContentsResponse |s, r| (contents::put(s, r))
+    Read GetContent(GetContentRequest) -> GetContentResponse |s, r| (contents::get(s, r))
+    Read ListContents(ListContentsRequest) -> ListContentsResponse |s, r| (contents::list(s, r))
+    Write BeginStep(BeginStepRequest) -> BeginStepResponse |s, r| (memo::begin(s, r))
+    Write FinishStep(FinishStepRequest) -> FinishStepResponse |s, r| (memo::finish(s, r))
+    Read ExplainStep(ExplainStepRequest) -> ExplainStepResponse |s, r| (memo::explain(s, r))
+    Write ForgetSteps(ForgetStepsRequest) -> ForgetStepsResponse |s, r| (memo::forget(s, r))
 }
 
 streams {

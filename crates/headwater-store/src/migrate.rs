@@ -51,7 +51,7 @@ const TABLES_AT_VERSION_0: [&str; 8] = [
 
 /// By these it is known that all is there which Headwater adds: what it adds last, and what a
 /// downgrade takes away. (That leaves the points of metrics where they are.)
-const ADDITIONS: [&str; 2] = ["hw_metric_writer", "hw_type_key"];
+const ADDITIONS: [&str; 2] = ["hw_step", "hw_type_key"];
 /// Where a migration that cannot be undone stands, while it goes on.
 const PROGRESS: &str = "hw_migration";
 const PROGRESS_TABLE: &str = "CREATE TABLE hw_migration (id INT PRIMARY KEY, target INT NOT NULL, \

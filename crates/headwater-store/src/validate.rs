@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use headwater_proto::headwater::v1::{
-    GetMetricsRequest, ListArtifactsRequest, ListContextsRequest, ListExecutionsRequest,
-    LogMetricsRequest, MetricSeries, TraceLineageRequest,
+    BeginStepRequest, ExplainStepRequest, FinishStepRequest, ForgetStepsRequest, GetContentRequest,
+    GetMetricsRequest, ListArtifactsRequest, ListContentsRequest, ListContextsRequest,
+    ListExecutionsRequest, LogMetricsRequest, MetricSeries, PutContentsRequest,
+    RegisterVersionRequest, TraceLineageRequest,
 };
 #[allow(clippy::wildcard_imports)]
 use headwater_proto::ml_metadata::*;
@@ -12,8 +14,10 @@ use headwater_proto::ml_metadata::*;
 use crate::error::{Error, ErrorKind, Result, already_exists, invalid, names, unimplemented};
 use crate::kinds::{Node, NodeType};
 use crate::limits::{
-    LINKS_MAX, METRIC_NAME_BYTES_MAX, METRIC_POINTS_LEAST, METRIC_WRITER_BYTES_MAX,
-    STRUCT_TYPE_DEPTH_MAX,
+    CONTENT_BYTES_MAX, CONTENTS_LISTED_MAX, LINKS_MAX, METRIC_NAME_BYTES_MAX, METRIC_POINTS_LEAST,
+    METRIC_WRITER_BYTES_MAX, STEP_CLAIMANT_BYTES_MAX, STEP_LEASE_MS, STEP_NAME_BYTES_MAX,
+    STEP_PART_BYTES_MAX, STEP_PARTS_MAX, STRUCT_TYPE_DEPTH_MAX, VERSION_DIGEST_BYTES_MAX,
+    VERSION_NAME_BYTES_MAX,
 };
 use crate::ops::types::{Evolution, KnownType};
 
@@ -161,6 +165,91 @@ impl Validate for GetMetricsRequest {
     }
 }
 
+impl Validate for RegisterVersionRequest {
+    fn validate(&self) -> Result<()> {
+        if self.artifact.is_none() {
+            return Err(invalid("the request has no artifact"));
+        }
+        let (field, name) = match &*self.name {
+            "" => ("default_name", &self.default_name),
+            _ => ("name", &self.name),
+        };
+        length(field, name, VERSION_NAME_BYTES_MAX)?;
+        if name.contains('@') {
+            return Err(invalid(format!("the name `{name}` has an `@` in it"))
+                .hint("the store adds `@` and the number of the version"));
+        }
+        length("digest", &self.digest, VERSION_DIGEST_BYTES_MAX)
+    }
+}
+
+impl Validate for PutContentsRequest {
+    fn validate(&self) -> Result<()> {
+        let bytes: usize = self.contents.iter().map(Vec::len).sum();
+        if bytes <= CONTENT_BYTES_MAX {
+            return Ok(());
+        }
+        Err(invalid(format!("the contents have more than {} MiB", CONTENT_BYTES_MAX >> 20))
+            .hint("put them in several requests; what is larger belongs into files"))
+    }
+}
+
+impl Validate for ListContentsRequest {
+    fn validate(&self) -> Result<()> {
+        if self.digests.len() <= CONTENTS_LISTED_MAX {
+            return Ok(());
+        }
+        Err(invalid(format!("there are more than {CONTENTS_LISTED_MAX} digests"))
+            .hint("ask in several requests"))
+    }
+}
+
+impl Validate for BeginStepRequest {
+    fn validate(&self) -> Result<()> {
+        length("name", &self.name, STEP_NAME_BYTES_MAX)?;
+        length("claimant", &self.claimant, STEP_CLAIMANT_BYTES_MAX)?;
+        if !STEP_LEASE_MS.contains(&self.lease_ms) {
+            let (least, most) = (STEP_LEASE_MS.start(), STEP_LEASE_MS.end());
+            return Err(invalid(format!(
+                "lease_ms is {}, but must be {least} to {most}",
+                self.lease_ms
+            )));
+        }
+        if self.parts.len() > STEP_PARTS_MAX {
+            return Err(invalid(format!("the step has more than {STEP_PARTS_MAX} parts"))
+                .hint("put a digest of many values into one part"));
+        }
+        for (name, value) in &self.parts {
+            length("name of a part", name, STEP_PART_BYTES_MAX)?;
+            if value.len() > STEP_PART_BYTES_MAX {
+                return Err(invalid(format!(
+                    "the part `{name}` has {} bytes, but may have {STEP_PART_BYTES_MAX}",
+                    value.len()
+                ))
+                .hint("use a digest of the value"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Validate for ForgetStepsRequest {
+    fn validate(&self) -> Result<()> {
+        if self.fingerprint.is_empty() == self.name.is_empty() {
+            return Err(invalid("the request needs either a fingerprint or a name"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a text is there and not too long.
+fn length(what: &str, text: &str, most: usize) -> Result<()> {
+    if !text.is_empty() && text.len() <= most {
+        return Ok(());
+    }
+    Err(invalid(format!("{what} has {} bytes, but must have 1 to {most}", text.len())))
+}
+
 macro_rules! nothing_to_check {
     ($($request:ident)*) => {$(impl Validate for $request {})*};
 }
@@ -188,6 +277,7 @@ nothing_to_check! {
     GetArtifactsByContextRequest GetExecutionsByContextRequest
     GetLineageGraphRequest GetLineageSubgraphRequest
     ListArtifactsRequest ListExecutionsRequest ListContextsRequest TraceLineageRequest
+    GetContentRequest FinishStepRequest ExplainStepRequest
 }
 
 fn event_edge(

@@ -10,6 +10,115 @@ DIRECTION_UNSPECIFIED: Direction
 DOWNSTREAM: Direction
 UPSTREAM: Direction
 
+class BeginStepRequest(_message.Message):
+    __slots__ = ["age_ms_max", "claimant", "lease_ms", "name", "parts", "refused_execution_ids"]
+    class PartsEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    AGE_MS_MAX_FIELD_NUMBER: _ClassVar[int]
+    CLAIMANT_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_EXECUTION_IDS_FIELD_NUMBER: _ClassVar[int]
+    age_ms_max: int
+    claimant: str
+    lease_ms: int
+    name: str
+    parts: _containers.ScalarMap[str, str]
+    refused_execution_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., parts: _Optional[_Mapping[str, str]] = ..., claimant: _Optional[str] = ..., lease_ms: _Optional[int] = ..., age_ms_max: _Optional[int] = ..., refused_execution_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class BeginStepResponse(_message.Message):
+    __slots__ = ["artifacts", "events", "execution", "fingerprint", "is_claimed", "wait_ms"]
+    ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    IS_CLAIMED_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    artifacts: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Artifact]
+    events: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Event]
+    execution: _metadata_store_pb2.Execution
+    fingerprint: str
+    is_claimed: bool
+    wait_ms: int
+    def __init__(self, fingerprint: _Optional[str] = ..., execution: _Optional[_Union[_metadata_store_pb2.Execution, _Mapping]] = ..., events: _Optional[_Iterable[_Union[_metadata_store_pb2.Event, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_metadata_store_pb2.Artifact, _Mapping]]] = ..., is_claimed: bool = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class DifferentPart(_message.Message):
+    __slots__ = ["here", "name", "there"]
+    HERE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    THERE_FIELD_NUMBER: _ClassVar[int]
+    here: str
+    name: str
+    there: str
+    def __init__(self, name: _Optional[str] = ..., here: _Optional[str] = ..., there: _Optional[str] = ...) -> None: ...
+
+class ExplainStepRequest(_message.Message):
+    __slots__ = ["execution_id"]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    execution_id: int
+    def __init__(self, execution_id: _Optional[int] = ...) -> None: ...
+
+class ExplainStepResponse(_message.Message):
+    __slots__ = ["different", "execution", "nearest", "text"]
+    DIFFERENT_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    different: _containers.RepeatedCompositeFieldContainer[DifferentPart]
+    execution: _metadata_store_pb2.Execution
+    nearest: _metadata_store_pb2.Execution
+    text: str
+    def __init__(self, execution: _Optional[_Union[_metadata_store_pb2.Execution, _Mapping]] = ..., nearest: _Optional[_Union[_metadata_store_pb2.Execution, _Mapping]] = ..., different: _Optional[_Iterable[_Union[DifferentPart, _Mapping]]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class FinishStepRequest(_message.Message):
+    __slots__ = ["claimant", "execution_id", "fingerprint"]
+    CLAIMANT_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    claimant: str
+    execution_id: int
+    fingerprint: str
+    def __init__(self, fingerprint: _Optional[str] = ..., claimant: _Optional[str] = ..., execution_id: _Optional[int] = ...) -> None: ...
+
+class FinishStepResponse(_message.Message):
+    __slots__ = ["is_stored"]
+    IS_STORED_FIELD_NUMBER: _ClassVar[int]
+    is_stored: bool
+    def __init__(self, is_stored: bool = ...) -> None: ...
+
+class ForgetStepsRequest(_message.Message):
+    __slots__ = ["fingerprint", "name"]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    fingerprint: str
+    name: str
+    def __init__(self, fingerprint: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ForgetStepsResponse(_message.Message):
+    __slots__ = ["steps"]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    steps: int
+    def __init__(self, steps: _Optional[int] = ...) -> None: ...
+
+class GetContentRequest(_message.Message):
+    __slots__ = ["digest"]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class GetContentResponse(_message.Message):
+    __slots__ = ["content"]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    def __init__(self, content: _Optional[bytes] = ...) -> None: ...
+
 class GetMetricsRequest(_message.Message):
     __slots__ = ["execution_id", "first_step", "last_step", "names", "points_max"]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +160,20 @@ class ListArtifactsResponse(_message.Message):
     artifacts: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Artifact]
     next_page_token: str
     def __init__(self, artifacts: _Optional[_Iterable[_Union[_metadata_store_pb2.Artifact, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListContentsRequest(_message.Message):
+    __slots__ = ["digests"]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, digests: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListContentsResponse(_message.Message):
+    __slots__ = ["digests", "sizes"]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[str]
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, digests: _Optional[_Iterable[str]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListContextsRequest(_message.Message):
     __slots__ = ["filter", "order_by", "page_size", "page_token"]
@@ -133,6 +256,46 @@ class PageToken(_message.Message):
     keys: _containers.RepeatedCompositeFieldContainer[_metadata_store_pb2.Value]
     order_by: str
     def __init__(self, order_by: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[_metadata_store_pb2.Value, _Mapping]]] = ..., id: _Optional[int] = ..., hops: _Optional[int] = ..., is_execution: bool = ...) -> None: ...
+
+class PutContentsRequest(_message.Message):
+    __slots__ = ["contents"]
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
+    contents: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, contents: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class PutContentsResponse(_message.Message):
+    __slots__ = ["digests"]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, digests: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RegisterVersionRequest(_message.Message):
+    __slots__ = ["artifact", "context_type_id", "default_name", "digest", "name"]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TYPE_ID_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    artifact: _metadata_store_pb2.Artifact
+    context_type_id: int
+    default_name: str
+    digest: str
+    name: str
+    def __init__(self, artifact: _Optional[_Union[_metadata_store_pb2.Artifact, _Mapping]] = ..., context_type_id: _Optional[int] = ..., name: _Optional[str] = ..., default_name: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class RegisterVersionResponse(_message.Message):
+    __slots__ = ["artifact_id", "context_id", "is_new", "name", "number"]
+    ARTIFACT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_NEW_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    artifact_id: int
+    context_id: int
+    is_new: bool
+    name: str
+    number: int
+    def __init__(self, artifact_id: _Optional[int] = ..., context_id: _Optional[int] = ..., name: _Optional[str] = ..., number: _Optional[int] = ..., is_new: bool = ...) -> None: ...
 
 class TraceLineageRequest(_message.Message):
     __slots__ = ["counts_only", "direction", "hops_max", "keep_artifacts", "keep_executions", "nodes_max", "page_token", "start_artifacts", "start_executions", "stop_artifacts", "stop_executions"]

@@ -41,3 +41,28 @@ CREATE TABLE IF NOT EXISTS hw_metric_writer (
   sequence BIGINT NOT NULL,
   PRIMARY KEY (execution_id, writer)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {collation};
+
+-- Patches, lock files, profiles: bytes that are kept as they are, by their digest, in chunks numbered
+-- from 1.
+CREATE TABLE IF NOT EXISTS hw_content_chunk (
+  digest VARCHAR(255) NOT NULL,
+  number BIGINT NOT NULL,
+  content LONGBLOB NOT NULL,
+  PRIMARY KEY (digest, number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {collation};
+CREATE TABLE IF NOT EXISTS hw_content (
+  digest VARCHAR(255) NOT NULL PRIMARY KEY,
+  size_bytes BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {collation};
+
+-- Steps that may be skipped: the execution that was complete, or who runs the step, and until when it
+-- is theirs.
+CREATE TABLE IF NOT EXISTS hw_step (
+  fingerprint VARCHAR(255) NOT NULL PRIMARY KEY,
+  name VARCHAR(255) NOT NULL,
+  execution_id BIGINT,
+  finished_ms BIGINT NOT NULL,
+  claimant VARCHAR(255) NOT NULL,
+  claimed_until_ms BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {collation};
+CREATE INDEX hw_step_name ON hw_step (name);

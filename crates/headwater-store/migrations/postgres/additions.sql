@@ -40,3 +40,28 @@ CREATE TABLE IF NOT EXISTS hw_metric_writer (
   sequence BIGINT NOT NULL,
   PRIMARY KEY (execution_id, writer)
 );
+
+-- Patches, lock files, profiles: bytes that are kept as they are, by their digest, in chunks numbered
+-- from 1.
+CREATE TABLE IF NOT EXISTS hw_content_chunk (
+  digest VARCHAR(255) NOT NULL,
+  number BIGINT NOT NULL,
+  content BYTEA NOT NULL,
+  PRIMARY KEY (digest, number)
+);
+CREATE TABLE IF NOT EXISTS hw_content (
+  digest VARCHAR(255) NOT NULL PRIMARY KEY,
+  size_bytes BIGINT NOT NULL
+);
+
+-- Steps that may be skipped: the execution that was complete, or who runs the step, and until when it
+-- is theirs.
+CREATE TABLE IF NOT EXISTS hw_step (
+  fingerprint VARCHAR(255) NOT NULL PRIMARY KEY,
+  name VARCHAR(255) NOT NULL,
+  execution_id BIGINT,
+  finished_ms BIGINT NOT NULL,
+  claimant VARCHAR(255) NOT NULL,
+  claimed_until_ms BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS hw_step_name ON hw_step (name);

@@ -40,3 +40,28 @@ CREATE TABLE IF NOT EXISTS hw_metric_writer (
   sequence INTEGER NOT NULL,
   PRIMARY KEY (execution_id, writer)
 ) WITHOUT ROWID;
+
+-- Patches, lock files, profiles: bytes that are kept as they are, by their digest, in chunks numbered
+-- from 1.
+CREATE TABLE IF NOT EXISTS hw_content_chunk (
+  digest TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (digest, number)
+);
+CREATE TABLE IF NOT EXISTS hw_content (
+  digest TEXT NOT NULL PRIMARY KEY,
+  size_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Steps that may be skipped: the execution that was complete, or who runs the step, and until when it
+-- is theirs.
+CREATE TABLE IF NOT EXISTS hw_step (
+  fingerprint TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  execution_id INTEGER,
+  finished_ms INTEGER NOT NULL,
+  claimant TEXT NOT NULL,
+  claimed_until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hw_step_name ON hw_step (name);

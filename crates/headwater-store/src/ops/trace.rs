@@ -57,20 +57,22 @@ pub(crate) fn trace(
     let begin = after.map_or(0, |after| kept.partition_point(|place| *place <= after));
     let end = kept.len().min(begin.saturating_add(nodes_max));
     let before = begin.checked_sub(1).map(|last| kept[last]);
-    let mut events = found.events_after(before);
+    let placed = found.into_events_after(before);
+    let mut events = &placed[..];
     for chunk in kept[begin..end].chunks(READ_CHUNK) {
         for node in complete(session, chunk)? {
             parts.add(node.encoded_len(), |part| part.nodes.push(node))?;
         }
         // An event goes with the farther of its nodes.
         let here = events.partition_point(|(place, _)| Some(place) <= chunk.last());
-        parts.add_events(session, events.drain(..here))?;
+        parts.add_events(session, &events[..here])?;
+        events = &events[here..];
         // What is there is sent: the first nodes are the ones that are looked at.
         parts.flush()?;
     }
     if end == kept.len() {
         // What is left leads to nodes that are left out.
-        parts.add_events(session, events.into_iter())?;
+        parts.add_events(session, events)?;
     } else if let Some((hops, side, id)) = kept[..end].last().copied() {
         let is_execution = side == Side::Executions;
         let token = PageToken { hops, id, is_execution, ..PageToken::default() };
@@ -108,14 +110,10 @@ impl Parts<'_> {
         Ok(())
     }
 
-    fn add_events(
-        &mut self,
-        session: &mut Session<'_>,
-        events: impl Iterator<Item = (Place, (i64, Event))>,
-    ) -> Result<()> {
-        let heads: Vec<(i64, Event)> = events.map(|(_, head)| head).collect();
-        for chunk in heads.chunks(READ_CHUNK) {
-            for event in events::complete(session, chunk.to_vec())? {
+    fn add_events(&mut self, session: &mut Session<'_>, events: &[(Place, Along)]) -> Result<()> {
+        for chunk in events.chunks(READ_CHUNK) {
+            let heads = chunk.iter().map(|(_, along)| along.head()).collect();
+            for event in events::complete(session, heads)? {
                 self.add(event.encoded_len(), |part| part.events.push(event))?;
             }
         }
@@ -138,7 +136,40 @@ struct Search {
     /// Hops from the nearest start, by side and id.
     hops: [HashMap<i64, i32>; 2],
     /// Every event gone along, once.
-    events: Vec<(i64, Event)>,
+    events: Vec<Along>,
+}
+
+/// An event that the trace went along. There may be millions, so it is smaller than the message.
+#[derive(Clone, Copy)]
+struct Along {
+    row: i64,
+    /// Ids of the artifact and the execution.
+    ends: [i64; 2],
+    kind: Option<i32>,
+    time_ms: Option<i64>,
+}
+
+impl Along {
+    fn of(row: i64, event: &Event) -> Self {
+        Self {
+            row,
+            ends: [event.artifact_id(), event.execution_id()],
+            kind: event.r#type,
+            time_ms: event.milliseconds_since_epoch,
+        }
+    }
+
+    /// The event without its path, and the id of its row.
+    fn head(&self) -> (i64, Event) {
+        let event = Event {
+            artifact_id: Some(self.ends[0]),
+            execution_id: Some(self.ends[1]),
+            r#type: self.kind,
+            milliseconds_since_epoch: self.time_ms,
+            ..Event::default()
+        };
+        (self.row, event)
+    }
 }
 
 impl Search {
@@ -195,7 +226,7 @@ impl Search {
                         hops
                     });
                     if seen.insert(row) {
-                        search.events.push((row, event));
+                        search.events.push(Along::of(row, &event));
                     }
                 }
             }
@@ -236,18 +267,18 @@ impl Search {
     }
 
     /// The events whose farther node comes after a place, in the order of those nodes.
-    fn events_after(&self, after: Option<Place>) -> Vec<(Place, (i64, Event))> {
-        let place = |event: &Event| {
+    fn into_events_after(self, after: Option<Place>) -> Vec<(Place, Along)> {
+        let place = |along: &Along| {
             let ends = [Side::Artifacts, Side::Executions].map(|side| {
-                let id = side.of(event);
+                let id = along.ends[side as usize];
                 (self.hops[side as usize].get(&id).copied().unwrap_or(i32::MAX), side, id)
             });
             ends[0].max(ends[1])
         };
-        let placed = self.events.iter().map(|(row, event)| (place(event), (*row, event.clone())));
+        let placed = self.events.into_iter().map(|along| (place(&along), along));
         let mut placed: Vec<_> =
             placed.filter(|(place, _)| after.is_none_or(|after| *place > after)).collect();
-        placed.sort_by_key(|(place, (row, _))| (*place, *row));
+        placed.sort_unstable_by_key(|(place, along)| (*place, along.row));
         placed
     }
 }
@@ -317,12 +348,12 @@ fn counts(session: &mut Session<'_>, kept: &[Place]) -> Result<Vec<TracedCount>>
     for side in [Side::Artifacts, Side::Executions] {
         let of_side = kept.iter().filter(|place| place.1 == side);
         let hops: HashMap<i64, i32> = of_side.map(|(hops, _, id)| (*id, *hops)).collect();
-        let names = match side {
-            Side::Artifacts => type_names::<Artifact>(session, &hops)?,
-            Side::Executions => type_names::<Execution>(session, &hops)?,
+        let by_type = match side {
+            Side::Artifacts => counts_by_type::<Artifact>(session, &hops)?,
+            Side::Executions => counts_by_type::<Execution>(session, &hops)?,
         };
-        for (id, name) in names {
-            *counts.entry((hops[&id], side, name)).or_default() += 1;
+        for (hops, name, nodes) in by_type {
+            *counts.entry((hops, side, name)).or_default() += nodes;
         }
     }
     let count = |((hops, side, name), nodes)| TracedCount {
@@ -334,24 +365,25 @@ fn counts(session: &mut Session<'_>, kept: &[Place]) -> Result<Vec<TracedCount>>
     Ok(counts.into_iter().map(count).collect())
 }
 
-/// Names of the nodes' types.
-fn type_names<N: Node>(
+/// How many nodes there are by distance and name of their type.
+fn counts_by_type<N: Node>(
     session: &mut Session<'_>,
-    nodes_by_id: &HashMap<i64, i32>,
-) -> Result<Vec<(i64, String)>> {
-    let ids: Vec<i64> = nodes_by_id.keys().copied().collect();
-    let mut types_of = Vec::with_capacity(ids.len());
+    hops: &HashMap<i64, i32>,
+) -> Result<Vec<(i32, String, i64)>> {
+    let ids: Vec<i64> = hops.keys().copied().collect();
+    let mut counts: BTreeMap<(i32, i64), i64> = BTreeMap::new();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     session.query(N::KIND.queries.select_types, vec![ids[..].into()], &mut |row| {
-        types_of.push((rows::int(row, 0)?, rows::int(row, 1)?));
+        let (id, type_id) = (rows::int(row, 0)?, rows::int(row, 1)?);
+        *counts.entry((hops[&id], type_id)).or_default() += 1;
         Ok(())
     })?;
-    let type_ids = nodes::distinct(types_of.iter().map(|(_, type_id)| *type_id).collect());
+    let type_ids = nodes::distinct(counts.keys().map(|(_, type_id)| *type_id).collect());
     let known = types::known::<N::Type>(session, &type_ids)?;
     let name = |type_id| known.get(&type_id).map(|known| known.name.clone()).unwrap_or_default();
-    Ok(types_of.into_iter().map(|(id, type_id)| (id, name(type_id))).collect())
+    Ok(counts.into_iter().map(|((hops, id), nodes)| (hops, name(id), nodes)).collect())
 }
 
 /// Whole nodes in the order of their places; those that are too large together, half by half.

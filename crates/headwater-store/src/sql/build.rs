@@ -70,9 +70,10 @@ pub(crate) fn holds(column: &str) -> Holds {
     match column {
         "is_custom_property" | "is_index_step" | "bool_value" => Holds::Bools,
         "double_value" => Holds::Doubles,
-        "byte_value" | "proto_value" | "points" => Holds::Bytes,
+        "byte_value" | "proto_value" | "points" | "content" => Holds::Bytes,
         "name" | "version" | "description" | "input_type" | "output_type" | "external_id"
-        | "uri" | "string_value" | "step_key" | "writer" => Holds::Texts,
+        | "uri" | "string_value" | "step_key" | "writer" | "digest" | "fingerprint"
+        | "claimant" => Holds::Texts,
         _ => Holds::Ints,
     }
 }
@@ -106,7 +107,8 @@ impl Insert {
             Rows::Arrays => self.render_arrays(&mut text),
         }
         if self.ignore_existing {
-            let _ = write!(text, " {}", dialect.insert_ignore);
+            let ignore = dialect.insert_ignore.replace("{column}", self.columns[0]);
+            let _ = write!(text, " {ignore}");
         }
         if self.returns_ids && dialect.rows == Rows::Arrays {
             text.push_str(" RETURNING id");

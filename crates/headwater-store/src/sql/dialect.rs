@@ -11,7 +11,7 @@ pub(crate) struct Dialect {
     pub in_list: &'static str,
     /// How many rows are inserted.
     pub rows: Rows,
-    /// Appended to an `INSERT` that passes over rows which exist already.
+    /// Appended to an `INSERT` that passes over rows which exist already; `{column}` is a column.
     pub insert_ignore: &'static str,
     /// Appended to a `SELECT` whose rows this transaction is going to change.
     pub lock_rows: &'static str,

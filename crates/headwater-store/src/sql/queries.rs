@@ -329,6 +329,32 @@ queries! {
         "SELECT sequence FROM hw_metric_writer WHERE execution_id = ? AND writer = ?";
     METRIC_WRITER_UPDATE "metric_writer_update"
         "UPDATE hw_metric_writer SET sequence = ? WHERE execution_id = ? AND writer = ?";
+    /// Artifacts with a custom property of this name and value.
+    ARTIFACT_SELECT_BY_TEXT "artifact_select_by_custom_text" concat!(
+        "SELECT p.artifact_id, n.type_id, n.name FROM ArtifactProperty p ",
+        "JOIN Artifact n ON n.id = p.artifact_id WHERE p.name = ? AND p.is_custom_property = ? ",
+        "AND p.string_value = ? ORDER BY p.artifact_id LIMIT 1000"
+    );
+    /// The last executions before one with a custom property of this name and value.
+    EXECUTION_SELECT_BEFORE "execution_select_by_custom_text" concat!(
+        "SELECT execution_id FROM ExecutionProperty WHERE name = ? AND is_custom_property = ? ",
+        "AND string_value = ? AND execution_id < ? ORDER BY execution_id DESC LIMIT 200"
+    );
+    CONTENT_SELECT "content_select_by_digest"
+        "SELECT digest, size_bytes FROM hw_content WHERE digest IN (?...) ORDER BY digest";
+    CONTENT_CHUNK_SELECT "content_chunk_select_by_digest"
+        "SELECT content FROM hw_content_chunk WHERE digest = ? ORDER BY number";
+    STEP_SELECT "step_select_by_fingerprint" concat!(
+        "SELECT execution_id, finished_ms, claimant, claimed_until_ms FROM hw_step ",
+        "WHERE fingerprint = ?{lock}"
+    );
+    STEP_UPDATE "step_update" concat!(
+        "UPDATE hw_step SET execution_id = ?, finished_ms = ?, claimant = ?, ",
+        "claimed_until_ms = ? WHERE fingerprint = ?"
+    );
+    STEP_COUNT "step_count_by_name"
+        "SELECT COUNT(*) FROM hw_step WHERE fingerprint = ? OR name = ?";
+    STEP_DELETE "step_delete" "DELETE FROM hw_step WHERE fingerprint = ? OR name = ?";
     MIGRATION_SELECT "migration_select" "SELECT target, file, statement FROM hw_migration";
     MIGRATION_INSERT "migration_insert"
         "INSERT INTO hw_migration (id, target, file, statement) VALUES (1, ?, ?, -1)";
@@ -383,4 +409,11 @@ inserts! {
     METRIC_WRITER_INSERT "metric_writer_insert" "hw_metric_writer" [
         "execution_id", "writer", "sequence"
     ];
+    CONTENT_INSERT "content_insert" "hw_content" ["digest", "size_bytes"] ignore_existing;
+    CONTENT_CHUNK_INSERT "content_chunk_insert" "hw_content_chunk" [
+        "digest", "number", "content"
+    ] ignore_existing;
+    STEP_INSERT "step_insert" "hw_step" [
+        "fingerprint", "name", "execution_id", "finished_ms", "claimant", "claimed_until_ms"
+    ] can_clash;
 }

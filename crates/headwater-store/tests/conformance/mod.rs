@@ -3,11 +3,13 @@
 //! A behaviour is a function of a fresh store. A database joins the list once, in [`Database`].
 
 mod concurrency;
+mod contents;
 mod events;
 mod filters;
 mod identifiers;
 mod lineage;
 mod links;
+mod memo;
 mod metrics;
 mod nodes;
 mod paging;
@@ -15,6 +17,7 @@ mod statements;
 mod steps;
 mod types;
 mod values;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

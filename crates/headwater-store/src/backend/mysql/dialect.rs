@@ -11,7 +11,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     numbered: false,
     in_list: "IN (?)",
     rows: Rows::Lists,
-    insert_ignore: "ON DUPLICATE KEY UPDATE context_id = VALUES(context_id)",
+    insert_ignore: "ON DUPLICATE KEY UPDATE {column} = VALUES({column})",
     lock_rows: " FOR UPDATE",
     schema: include_str!("../../../migrations/mysql/current.sql"),
     additions: include_str!("../../../migrations/mysql/additions.sql"),
