@@ -71,6 +71,8 @@ class Call:
     training: Optional[Training] = None
     # Whom a callback was given to, so that one training is not reported twice.
     reporter: Optional[str] = None
+    # Whether what is called inside is nothing of its own although this is no training.
+    is_quiet: bool = False
     ends: Undo = field(default_factory=list)
 
     def begin(self, library: str, name: str, **options: Any) -> Training:
@@ -182,7 +184,8 @@ def _observe(observer: Observer, function: Callable[..., Any], args: Any, kwargs
             if next(steps, _NOTHING) is not _NOTHING:
                 args, kwargs = call.args, call.kwargs
         if call.training is None:
-            _outermost.set(None)  # somebody inside may be worth a training
+            if not call.is_quiet:
+                _outermost.set(None)  # somebody inside may be worth a training
             return function(*args, **kwargs)
         result = function(*args, **kwargs)
         with harmless(_name(function)), contextlib.suppress(StopIteration):

@@ -53,7 +53,7 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
         name,
         "keras",
         name=model.name if name in ("Functional", "Sequential", "Model") else name,
-        save=model.save,
+        save=lambda path: model.save(f"{path}.keras"),
         format="keras",
         architecture=_architecture(model),
     )

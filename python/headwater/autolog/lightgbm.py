@@ -67,7 +67,7 @@ def report_booster(of: training.Training, booster: Any) -> None:
         booster,
         "Booster",
         "lightgbm",
-        save=booster.save_model,
+        save=lambda path: booster.save_model(f"{path}.txt"),
         format="lightgbm-text",
         features=training.features(names),
         **training.importances(names, booster.feature_importance("gain")),

@@ -58,12 +58,13 @@ def library_of(estimator: Any) -> str:
 def _fit(call: hooks.Call) -> Generator[None, Any, None]:
     estimator = call.args[0]
     library = library_of(estimator)
-    if not hooks.is_on(library) or type(estimator).__module__ == _LABELS:
+    if not hooks.is_on(library):
         return
     name = type(estimator).__name__
     is_model = hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
     if not is_model:
-        if headwater.current_run() is not None:
+        call.is_quiet = True
+        if headwater.current_run() is not None and type(estimator).__module__ != _LABELS:
             call.begin(library, name, part=name).params(params_of(estimator))
             yield
         return

@@ -121,8 +121,9 @@ def _begin(optimizer: Any) -> _Loop:
 def _training(model: Any) -> training.Training:
     of = hooks.settings["torch"]
     name = type(model).__name__ if model is not None else _script()
-    options = {"log_models": of.log_models, "log_data": of.log_data}
-    return training.Training("torch", name, is_scoped=False, **options)
+    return training.Training(
+        "torch", name, log_models=of.log_models, log_data=of.log_data, is_scoped=False
+    )
 
 
 def _describe(loop: _Loop, optimizer: Any, model: Any, index: int) -> None:
@@ -203,7 +204,7 @@ def architecture(model: Any) -> str:
 
 def saver(model: Any) -> Callable[[Any], None]:
     """Saves the tensors of a model."""
-    return lambda path: sys.modules["torch"].save(model.state_dict(), path)
+    return lambda path: sys.modules["torch"].save(model.state_dict(), f"{path}.pt")
 
 
 def say_model(of: training.Training, model: Any, **said: Any) -> None:

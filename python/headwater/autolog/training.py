@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 import headwater
-from headwater import recorder
+from headwater import recorder, vocabulary
+from headwater.environment import is_secret_name
 
 # Data up to this size is hashed as training begins: reading it takes about a tenth of a second.
 HASHED_BYTES_MAX = 128 << 20
@@ -26,6 +27,7 @@ PARAMS_MAX = 1_000
 PARAM_CHARACTERS_MAX = 1_000
 FEATURES_MAX = 5_000
 IMPORTANCES_MAX = 100
+COLUMNS_MAX = 500
 # How long the end of a training waits until its run is stored; the rest goes on by itself.
 END_SECONDS_MAX = 2.0
 
@@ -33,7 +35,8 @@ _log = logging.getLogger("headwater")
 # How many trainings a run of the caller's own has had.
 _trainings: weakref.WeakKeyDictionary[recorder.Run, int] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
-_is_store_slow = False
+# The end that took too long, as long as it does.
+_slow: Optional[threading.Thread] = None
 
 
 class Training:
@@ -93,6 +96,8 @@ class Training:
             if self._params > PARAMS_MAX:
                 _log.warning("autolog: of %r more than %d params", self.run.name, PARAMS_MAX)
                 break
+            if isinstance(value, str) and value and is_secret_name(name):
+                value = "***"  # the script did not ask for it to be written down
             said[f"{self._part}.{name}" if self._part else name] = value
         self.run.log_params(said)
 
@@ -114,7 +119,9 @@ class Training:
         role = f"{self._part}.{role}" if self._part else role
         if isinstance(source, str) or _is_hashed(source):
             with self._current():
-                artifact = headwater.dataset(source)
+                # Its first rows and statistics are for the script to say: they cost time, and may
+                # hold what nobody should see.
+                artifact = headwater.dataset(source, profile=False, **_facts(source))
                 self.run.input(artifact, role=role)
             self.inputs.append(artifact)
         else:
@@ -133,18 +140,45 @@ class Training:
             role = f"{self._part}.{role}" if self._part else role
             self.run.set_tags({f"data.{role}": describe(source)})
 
-    def model(self, source: Any, model_type: str, framework: str, **options: Any) -> None:
-        """Records a trained model, an object or a path, as made from the data."""
+    def model(
+        self,
+        source: Any,
+        model_type: str,
+        framework: str,
+        *,
+        name: Optional[str] = None,
+        package: Optional[str] = None,
+        features: Optional[str] = None,
+        features_out: Optional[str] = None,
+        architecture: Optional[str] = None,
+        **options: Any,
+    ) -> None:
+        """Records a trained model, an object or a path, as made from the data.
+
+        Args:
+          source: as for :func:`headwater.model`, as are ``options``.
+          model_type: its class.
+          framework: what it is a model of.
+          name: what its versions share; without it they share the class.
+          package: whose version is the framework's, if it has another name.
+          features: as :func:`features` has them.
+          features_out: likewise, after the steps before the model.
+          architecture: its layers, for people.
+        """
         if not self.log_models:
             return
-        said = {name: value for name, value in options.items() if value is not None}
-        said.setdefault("name", model_type)
-        version = version_of(said.pop("package", framework))
+        said = {
+            vocabulary.FEATURES: features,
+            vocabulary.FEATURES_OUT: features_out,
+            vocabulary.ARCHITECTURE: architecture,
+            **options,
+        }
         with self._current():
             artifact = headwater.model(
                 source,
+                name=name or model_type,
                 framework=framework,
-                framework_version=version,
+                framework_version=version_of(package or framework),
                 model_type=model_type,
                 **said,
             )
@@ -178,7 +212,9 @@ class Training:
 
 def _end(run: recorder.Run, error: Optional[BaseException]) -> None:
     """An unreachable store may cost one training a moment, and the next ones nothing."""
-    global _is_store_slow
+    global _slow
+    if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+        error = error.__context__  # Lightning exits so after Ctrl-C
 
     def end() -> None:
         run.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
@@ -189,8 +225,9 @@ def _end(run: recorder.Run, error: Optional[BaseException]) -> None:
     except RuntimeError:  # the interpreter is about to end
         end()
         return
-    thread.join(0.0 if _is_store_slow else END_SECONDS_MAX)
-    _is_store_slow = thread.is_alive()
+    if _slow is None or not _slow.is_alive():
+        thread.join(END_SECONDS_MAX)
+        _slow = thread if thread.is_alive() else None
 
 
 def _number(run: recorder.Run) -> str:
@@ -207,7 +244,7 @@ def log_afterwards(run: recorder.Run, name: str, value: float, step: int) -> Non
     time_ms = time.time_ns() // 1_000_000
 
     def send() -> None:
-        place = run._place or "sqlite:headwater.db"
+        place = run._place
         try:
             series = {"name": name, "steps": [step], "times_ms": [time_ms], "values": [value]}
             writer = uuid.uuid4().hex
@@ -251,10 +288,10 @@ def features(names: Optional[Iterable[Any]]) -> Optional[str]:
 
 def importances(names: Iterable[Any], values: Iterable[Any]) -> dict[str, float]:
     """Properties with the importance of the features that matter most."""
-    pairs = [(str(name), as_number(value)) for name, value in zip(names, values)]
+    pairs = [(str(name)[:200], as_number(value)) for name, value in zip(names, values)]
     known = [(name, value) for name, value in pairs if value is not None]
     known.sort(key=lambda pair: -abs(pair[1]))
-    return {f"importance.{name}": value for name, value in known[:IMPORTANCES_MAX]}
+    return {f"{vocabulary.IMPORTANCE}{name}": value for name, value in known[:IMPORTANCES_MAX]}
 
 
 def describe(source: Any) -> str:
@@ -286,6 +323,21 @@ def _as_table(source: Any) -> Any:
         return None if array.dtype == object else array
     is_table = package in ("pandas", "polars", "pyarrow") or type(source).__name__ == "ndarray"
     return source if is_table else None
+
+
+def _facts(source: Any) -> dict[str, Any]:
+    """What is known of a table without reading it."""
+    if isinstance(source, str):
+        return {}
+    found: dict[str, Any] = {vocabulary.FORMAT: type(source).__module__.partition(".")[0]}
+    shape = getattr(source, "shape", None)
+    if shape:
+        found[vocabulary.ROWS] = int(shape[0])
+    columns, types = getattr(source, "columns", None), getattr(source, "dtypes", None)
+    if columns is not None and types is not None:
+        named = list(zip(columns, types))[:COLUMNS_MAX]
+        found.update({f"{vocabulary.COLUMN}{name}": str(kind) for name, kind in named})
+    return found
 
 
 def _is_hashed(source: Any) -> bool:

@@ -91,7 +91,7 @@ def report_booster(of: training.Training, booster: Any) -> None:
         booster,
         "Booster",
         "xgboost",
-        save=booster.save_model,
+        save=lambda path: booster.save_model(f"{path}.ubj"),
         format="xgboost-ubj",
         features=training.features(booster.feature_names),
         **training.importances(gains.keys(), gains.values()),

@@ -6,7 +6,6 @@ A library that is not installed is skipped aloud; with HEADWATER_TEST_REQUIRED s
 import importlib
 import os
 
-import fake
 import pytest
 
 import headwater as hw
@@ -15,7 +14,6 @@ from headwater.values import plain
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
-fake.install()
 _missing = {}
 
 

@@ -182,11 +182,14 @@ def test_a_run_around_it_is_where_a_fit_is_recorded(sklearn, data, runs):
 
 
 def test_a_transformer_by_itself_is_no_run(sklearn, data, runs):
+    from sklearn.feature_selection import SelectFromModel
+    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
     from sklearn.preprocessing import StandardScaler
 
     hw.autolog()
     StandardScaler().fit_transform(data[0])
+    SelectFromModel(LogisticRegression()).fit(*data)  # what it trains is a part of it
     log_loss([0, 1, 1], [0.1, 0.9, 0.8])
     assert runs() == []
 
@@ -200,7 +203,7 @@ def test_cross_validation_is_one_run(sklearn, data, runs):
 
     scores = cross_val_score(LogisticRegression(C=2.0), *data, cv=4)
     cross_val_predict(LogisticRegression(), *data, cv=4)
-    learning_curve(LogisticRegression(), *data, cv=2)
+    learning_curve(LogisticRegression(), *data, cv=2, train_sizes=[20, 40])
     run = runs.one()
     assert run.metrics["fold/test_score"] == list(enumerate(scores))
     assert run.metrics["mean_test_score"] == [(0, pytest.approx(scores.mean()))]
