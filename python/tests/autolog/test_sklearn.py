@@ -315,11 +315,14 @@ def test_an_unreachable_store_does_not_stop_a_loop_of_fits(sklearn, data, runs, 
     from sklearn.linear_model import LogisticRegression
 
     pytest.importorskip("grpc")
-    monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 3.0)
+    monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 2.5)
     hw.init("grpc://127.0.0.1:9")
     hw.autolog(log_models=False, log_data=False)
     for _ in range(3):
         assert LogisticRegression().fit(*data).coef_.shape == (1, 5)
+    for thread in threading.enumerate():
+        if thread.name == "headwater-autolog-end":
+            thread.join()
 
 
 def test_what_goes_wrong_in_recording_costs_the_script_nothing(sklearn, data, runs, caplog):
