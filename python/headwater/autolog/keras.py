@@ -99,10 +99,10 @@ def _callback(of: training.Training) -> Any:
 def _say_data(of: training.Training, x: Any, y: Any, role: str) -> None:
     if isinstance(x, dict):
         for name, part in x.items():
-            of.data_or_kind(part, f"{role}.{name}")
+            of.data(part, f"{role}.{name}")
     else:
-        of.data_or_kind(x, role)
-    of.data_or_kind(y, "labels" if role == "training" else f"{role}.labels")
+        of.data(x, role)
+    of.data(y, "labels" if role == "training" else f"{role}.labels")
 
 
 def _install(module: Any, undo: hooks.Undo) -> None:

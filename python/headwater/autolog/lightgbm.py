@@ -70,7 +70,7 @@ def report_booster(of: training.Training, booster: Any) -> None:
         save=lambda path: booster.save_model(f"{path}.txt"),
         format="lightgbm-text",
         features=training.features(names),
-        **training.importances(names, booster.feature_importance("gain")),
+        importances=training.importances(names, booster.feature_importance("gain")),
     )
 
 

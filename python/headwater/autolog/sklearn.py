@@ -87,7 +87,7 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
         {"sklearn": "scikit-learn"}.get(library, library),
         features=training.features(getattr(estimator, "feature_names_in_", columns)),
         features_out=training.features(_features_out(estimator)),
-        **_importances(estimator, columns),
+        importances=_importances(estimator, columns),
     )
 
 

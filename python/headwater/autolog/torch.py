@@ -238,7 +238,7 @@ def say_dataset(of: training.Training, dataset: Any, role: str) -> None:
         for index, tensor in enumerate(tensors):
             label = "labels" if role == "training" else f"{role}.labels"
             names = {0: role, 1: label}
-            of.data_or_kind(tensor, names.get(index, f"{role}.{index}"))
+            of.data(tensor, names.get(index, f"{role}.{index}"))
         return
     of.describe_data(dataset, role)
 

@@ -110,29 +110,23 @@ class Training:
                 self.run.log_metric(name, number, step)
 
     def data(self, source: Any, role: str) -> None:
-        """Records what is trained on, if its kind is known; of much data only the shape."""
+        """Records what is trained on; of much data, and of kinds that cannot be read, the shape."""
         if source is None or not self.log_data:
             return
-        source = _as_table(source)
-        if source is None:
+        table = _as_table(source)
+        if table is None:
+            self.describe_data(source, role)
             return
         role = f"{self._part}.{role}" if self._part else role
-        if isinstance(source, str) or _is_hashed(source):
+        if isinstance(table, str) or _is_hashed(table):
             with self._current():
                 # Its first rows and statistics are for the script to say: they cost time, and may
                 # hold what nobody should see.
-                artifact = headwater.dataset(source, profile=False, **_facts(source))
+                artifact = headwater.dataset(table, profile=False, **_facts(table))
                 self.run.input(artifact, role=role)
             self.inputs.append(artifact)
         else:
-            self.run.set_tags({f"data.{role}": f"{describe(source)}, too large to be hashed"})
-
-    def data_or_kind(self, source: Any, role: str) -> None:
-        """Records what is trained on, or of what kind it is if it cannot be read."""
-        if _as_table(source) is None:
-            self.describe_data(source, role)
-        else:
-            self.data(source, role)
+            self.run.set_tags({f"data.{role}": f"{describe(table)}, too large to be hashed"})
 
     def describe_data(self, source: Any, role: str) -> None:
         """Records what can be said of data that cannot be read without changing what happens."""
@@ -151,6 +145,7 @@ class Training:
         features: Optional[str] = None,
         features_out: Optional[str] = None,
         architecture: Optional[str] = None,
+        importances: Optional[Mapping[str, float]] = None,
         **options: Any,
     ) -> None:
         """Records a trained model, an object or a path, as made from the data.
@@ -164,6 +159,7 @@ class Training:
           features: as :func:`features` has them.
           features_out: likewise, after the steps before the model.
           architecture: its layers, for people.
+          importances: as :func:`importances` has them.
         """
         if not self.log_models:
             return
@@ -171,6 +167,7 @@ class Training:
             vocabulary.FEATURES: features,
             vocabulary.FEATURES_OUT: features_out,
             vocabulary.ARCHITECTURE: architecture,
+            **(importances or {}),
             **options,
         }
         with self._current():

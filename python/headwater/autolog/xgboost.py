@@ -94,7 +94,7 @@ def report_booster(of: training.Training, booster: Any) -> None:
         save=lambda path: booster.save_model(f"{path}.ubj"),
         format="xgboost-ubj",
         features=training.features(booster.feature_names),
-        **training.importances(gains.keys(), gains.values()),
+        importances=training.importances(gains.keys(), gains.values()),
     )
 
 

@@ -291,6 +291,60 @@ def test_an_estimator_of_the_scripts_own_is_recorded_and_pickles_by_value(sklear
     assert pickle.load(io.BytesIO(code)).fit(*data).predict([1, 2]) == [3, 3]
 
 
+class Stubborn:
+    """What an estimator of the script's own does instead of learning."""
+
+    def __init__(self, error=None, api_token=None):
+        self.error = error
+        self.api_token = api_token
+
+    def get_params(self, deep=True):
+        many = {f"p{index}": index for index in range(2_000)}
+        return {"api_token": self.api_token, "text": "x" * 5_000, **many}
+
+    def fit(self, X, y=None):
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def predict(self, X):
+        return X
+
+
+def test_an_interrupted_fit_is_canceled(sklearn, data, runs):
+    from sklearn.base import BaseEstimator
+
+    hw.autolog()
+    kind = type("Stubborn", (BaseEstimator,), dict(vars(Stubborn)))
+    with pytest.raises(KeyboardInterrupt):
+        kind(KeyboardInterrupt()).fit(*data)
+    assert runs.one().state == "CANCELED"
+
+
+def test_params_are_bounded_and_say_no_secret(sklearn, data, runs):
+    from sklearn.base import BaseEstimator
+
+    hw.autolog(log_models=False)
+    kind = type("Stubborn", (BaseEstimator,), dict(vars(Stubborn)))
+    kind(api_token="hush").fit(*data)
+    run = runs.one()
+    assert run.params["api_token"] == "***"
+    assert len(run.params["text"]) == 1_000
+    assert len(run.params) == 1_000
+    assert "hush" not in str(run.properties)
+
+
+def test_what_cannot_be_read_is_described(sklearn, need, runs):
+    from sklearn.linear_model import LogisticRegression
+
+    hw.autolog()
+    rows = need("scipy.sparse").csr_matrix([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0]])
+    LogisticRegression().fit(rows, [0, 1, 1])
+    run = runs.one()
+    assert [*run.inputs] == ["labels"]
+    assert run.tags["data.training"] == "scipy.csr_matrix 3 x 2 float64"
+
+
 def test_it_can_be_switched_off_and_by_library(sklearn, data, runs):
     from sklearn.linear_model import LogisticRegression
 
