@@ -14,7 +14,6 @@ import functools
 import importlib.abc
 import importlib.machinery
 import inspect
-import logging
 import operator
 import sys
 import threading
@@ -23,7 +22,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from headwater.autolog.training import Training
+from headwater.autolog.training import Off, Training, harmless
 
 Undo = list[Callable[[], None]]
 Observer = Callable[["Call"], Generator[None, Any, None]]
@@ -31,8 +30,6 @@ Inside = Callable[["Call", Any, Any], Any]
 Watcher = Callable[[Callable[..., Any], Any, Any, Any], None]
 # What stands around a function: it gets the function, its arguments, and answers for it.
 Around = Callable[[Callable[..., Any], Any, Any], Any]
-
-_log = logging.getLogger("headwater")
 
 
 @dataclass
@@ -77,6 +74,8 @@ class Call:
 
     def begin(self, library: str, name: str, **options: Any) -> Training:
         """Makes this call a training, in the run around it or in a run of its own."""
+        if not is_on(library):
+            raise Off(library)  # and yet called, by a patch that somebody put over this one
         of = settings[library]
         self.training = Training(
             library, name, log_models=of.log_models, log_data=of.log_data, **options
@@ -103,7 +102,6 @@ settings: dict[str, Settings] = {}
 _places: dict[str, Place] = {}
 _lock = threading.RLock()
 _outermost: contextvars.ContextVar[Optional[Call]] = contextvars.ContextVar("call", default=None)
-_complained: set[tuple[str, str]] = set()
 
 
 def is_on(library: str) -> bool:
@@ -125,19 +123,6 @@ def unobserved() -> Iterator[None]:
         yield
     finally:
         _outermost.reset(token)
-
-
-@contextlib.contextmanager
-def harmless(what: str) -> Iterator[None]:
-    """Keeps what goes wrong in here from the script, and says it once."""
-    try:
-        yield
-    except Exception as error:
-        key = (what, type(error).__name__)
-        if key not in _complained:
-            _complained.add(key)
-            _log.warning("autolog left out a part of %s: %s: %s", what, key[1], error)
-            _log.debug("autolog of %s", what, exc_info=True)
 
 
 def observing(observer: Observer, inside: Optional[Inside] = None) -> Around:
@@ -283,11 +268,15 @@ def _wrapper(function: Callable[..., Any], around: Around) -> Callable[..., Any]
     return wrapper
 
 
+_dict: Any = vars(types.ModuleType)["__dict__"]
+
+
 def _exchange(functions: Mapping[int, tuple[Any, Any]]) -> None:
     """A function may have been imported by name before: `from xgboost import train`."""
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if type(names) is dict:
+        # Past what a class of modules makes of `__dict__`: one imports all that it could.
+        names = _dict.__get__(module) if isinstance(module, types.ModuleType) else None
+        if names:
             for name, value in list(names.items()):
                 found = functions.get(id(value))
                 if found is not None and found[0] is value:

@@ -28,7 +28,7 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
     name = type(model).__name__
     of = call.begin("keras", model.name if name in ("Functional", "Sequential", "Model") else name)
     of.params({name: arguments[name] for name in _ARGUMENTS if name in arguments})
-    of.params(_compiled(model))
+    of.params(training.tried("what Keras compiled", lambda: _compiled(model)) or {})
     _say_data(of, arguments.get("x"), arguments.get("y"), "training")
     validation = arguments.get("validation_data")
     if isinstance(validation, (tuple, list)):
@@ -47,7 +47,8 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
     else:
         call.set_argument("callbacks", [callbacks, ours])
     yield
-    of.params({"model": name, "model.parameters": int(model.count_params())})
+    size = training.tried("the parameters of a model", model.count_params)
+    of.params({"model.class": name, "model.parameters": size})
     of.model(
         model,
         name,
@@ -90,7 +91,7 @@ def _callback(of: training.Training) -> Any:
         """Reports the metrics of each epoch."""
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            with hooks.harmless("keras"):
+            with training.harmless("keras"):
                 of.metrics(dict(logs or {}), epoch)
 
     return Epochs()

@@ -49,7 +49,7 @@ class _Rounds:
         self._of = of
 
     def __call__(self, env: Any) -> None:
-        with hooks.harmless("lightgbm"):
+        with training.harmless("lightgbm"):
             results = env.evaluation_result_list or ()
             self._of.metrics({f"{each[0]}/{each[1]}": each[2] for each in results}, env.iteration)
 

@@ -60,7 +60,7 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
     yield
     of.metrics({"best_model_score": getattr(_checkpoints(trainer), "best_model_score", None)})
     path = getattr(_checkpoints(trainer), "best_model_path", None)
-    said = {"architecture": torch.architecture(model), "package": "lightning"}
+    said: dict[str, Any] = {"architecture": torch.architecture(model), "package": "lightning"}
     if path:
         of.model(str(path), type(model).__name__, "pytorch", format="lightning-ckpt", **said)
     else:
@@ -78,7 +78,7 @@ def _callback(of: training.Training, package: str) -> Any:
         """Reports the optimizers, which are there when training starts."""
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            with hooks.harmless("lightning"):
+            with training.harmless("lightning"):
                 for index, optimizer in enumerate(trainer.optimizers):
                     of.params(torch.hyperparameters(optimizer, index))
 
@@ -95,7 +95,7 @@ def _watch_metrics(call: hooks.Call, trainer: Any, of: training.Training) -> Non
     log = connector.log_metrics
 
     def log_metrics(metrics: Mapping[str, Any], step: Any = None) -> Any:
-        with hooks.harmless("lightning"):
+        with training.harmless("lightning"):
             at = trainer.fit_loop.epoch_loop._batches_that_stepped if step is None else step
             if not trainer.sanity_checking:
                 of.metrics({name: each for name, each in metrics.items() if name != "step"}, at)

@@ -69,7 +69,7 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
             yield
         return
     of = call.begin(library, name)
-    of.params(params_of(estimator))
+    of.params(training.tried(name, lambda: params_of(estimator)) or {})
     arguments = call.arguments()
     data, labels = arguments.get("X"), arguments.get("y")
     of.data(data, "training")
@@ -80,14 +80,15 @@ def _fit(call: hooks.Call) -> Generator[None, Any, None]:
     columns = getattr(data, "columns", None)
     yield
     _known.remember(estimator, of.run)
-    _report(of, estimator)
+    training.tried(name, lambda: _report(of, estimator))
+    named = training.tried(name, lambda: getattr(estimator, "feature_names_in_", columns))
     of.model(
         estimator,
         name,
         {"sklearn": "scikit-learn"}.get(library, library),
-        features=training.features(getattr(estimator, "feature_names_in_", columns)),
+        features=training.features(named),
         features_out=training.features(_features_out(estimator)),
-        importances=_importances(estimator, columns),
+        importances=training.tried(name, lambda: _importances(estimator, named)),
     )
 
 
@@ -154,12 +155,11 @@ def _features_out(estimator: Any) -> Any:
         return None
 
 
-def _importances(estimator: Any, columns: Any) -> dict[str, float]:
+def _importances(estimator: Any, names: Any) -> dict[str, float]:
     values = vars(estimator).get("coef_") if hasattr(estimator, "__dict__") else None
     if values is None:
         # Boosters and forests compute these from their trees, in much less time than training.
         values = getattr(estimator, "feature_importances_", None)
-    names = getattr(estimator, "feature_names_in_", columns)
     if values is None or getattr(values, "ndim", 0) > 2 or "sparse" in type(values).__module__:
         return {}
     if values.ndim == 2:
@@ -288,7 +288,7 @@ def _patch_birth(owner: Any, base: type, patch: Callable[[type], None], undo: ho
         else:
             super(owner, cls).__init_subclass__(**options)
         if issubclass(cls, base):
-            with hooks.harmless("a class of estimators"):
+            with training.harmless("a class of estimators"):
                 patch(cls)
 
     owner.__init_subclass__ = classmethod(__init_subclass__)  # type: ignore[arg-type]

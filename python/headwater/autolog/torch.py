@@ -87,7 +87,7 @@ _ender: list[threading.Thread] = []
 def _stepped(optimizer: Any, args: Any, kwargs: Any) -> None:
     if hooks.outermost() is not None or not hooks.is_on("torch"):
         return
-    with hooks.harmless("torch.optim"):
+    with training.harmless("torch.optim"):
         loop = _loops.get(optimizer)
         if loop is None or loop.of.run._is_finished:
             _loops[optimizer] = loop = _begin(optimizer)
@@ -113,7 +113,7 @@ def _begin(optimizer: Any) -> _Loop:
             loop = _Loop(_training(model), "")
             if loop.of.is_own:
                 _end_with(optimizer, loop)
-        with hooks.harmless("torch.optim"):
+        with training.harmless("torch.optim"):
             _describe(loop, optimizer, model, len(others))
     return loop
 
@@ -146,7 +146,7 @@ def _end_with(optimizer: Any, loop: _Loop) -> None:
 
 def _end_loops() -> None:
     while True:
-        with hooks.harmless("torch.optim"):
+        with training.harmless("torch.optim"):
             _over.get().end()
 
 

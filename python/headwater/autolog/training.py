@@ -12,7 +12,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import headwater
 from headwater import recorder, vocabulary
@@ -35,8 +35,35 @@ _log = logging.getLogger("headwater")
 # How many trainings a run of the caller's own has had.
 _trainings: weakref.WeakKeyDictionary[recorder.Run, int] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+_said: set[tuple[str, str]] = set()
 # The end that took too long, as long as it does.
 _slow: Optional[threading.Thread] = None
+
+
+class Off(Exception):
+    """A library is not to be recorded; its text says which."""
+
+
+@contextlib.contextmanager
+def harmless(what: str) -> Iterator[None]:
+    """Keeps what goes wrong in here from the script, and says it once."""
+    try:
+        yield
+    except Off:
+        pass
+    except Exception as error:
+        key = (what, type(error).__name__)
+        if key not in _said:
+            _said.add(key)
+            _log.warning("autolog left out a part of %s: %s: %s", what, key[1], error)
+            _log.debug("autolog of %s", what, exc_info=True)
+
+
+def tried(what: str, ask: Callable[[], Any]) -> Any:
+    """What a library answers, or None if it raises: the rest is recorded all the same."""
+    with harmless(what):
+        return ask()
+    return None
 
 
 class Training:
@@ -119,12 +146,12 @@ class Training:
             return
         role = f"{self._part}.{role}" if self._part else role
         if isinstance(table, str) or _is_hashed(table):
-            with self._current():
+            with harmless(f"the data of {self.run.name}"), self._current():
                 # Its first rows and statistics are for the script to say: they cost time, and may
                 # hold what nobody should see.
                 artifact = headwater.dataset(table, profile=False, **_facts(table))
                 self.run.input(artifact, role=role)
-            self.inputs.append(artifact)
+                self.inputs.append(artifact)
         else:
             self.run.set_tags({f"data.{role}": f"{describe(table)}, too large to be hashed"})
 
@@ -170,7 +197,7 @@ class Training:
             **(importances or {}),
             **options,
         }
-        with self._current():
+        with harmless(f"the model of {self.run.name}"), self._current():
             artifact = headwater.model(
                 source,
                 name=name or model_type,
@@ -185,7 +212,7 @@ class Training:
     def checkpoint(self, path: str, step: int, metrics: Mapping[str, float]) -> None:
         """Records a checkpoint that was saved, with the metrics at its step."""
         if self.log_models:
-            with self._current():
+            with harmless(f"a checkpoint of {self.run.name}"), self._current():
                 self.run.checkpoint(path, step=step, metrics=metrics)
 
     @contextlib.contextmanager

@@ -20,7 +20,7 @@ def _train(call: hooks.Call) -> Generator[None, Any, None]:
     if model is not None:
         config: Any = getattr(model, "config", None)
         if hasattr(config, "to_diff_dict"):
-            of.params({"model": config.to_diff_dict()})
+            of.params({"model": training.tried("a model's configuration", config.to_diff_dict)})
         of.params(torch.counts(model))
     _say_data(of, trainer.train_dataset, "training")
     _say_data(of, trainer.eval_dataset, "validation")
@@ -51,11 +51,11 @@ def _callback(of: training.Training) -> Any:
         def on_log(
             self, args: Any, state: Any, control: Any, logs: Any = None, **others: Any
         ) -> None:
-            with hooks.harmless("transformers"):
+            with training.harmless("transformers"):
                 of.metrics(dict(logs or {}), state.global_step)
 
         def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-            with hooks.harmless("transformers"):
+            with training.harmless("transformers"):
                 path = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
                 if os.path.isdir(path):  # in a search it is elsewhere
                     of.checkpoint(path, state.global_step, _last_metrics(state))

@@ -61,7 +61,7 @@ def _callback(of: training.Training) -> Any:
         """Reports the metrics of each round."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            with hooks.harmless("xgboost"):
+            with training.harmless("xgboost"):
                 of.metrics(
                     {
                         f"{data}/{metric}": values[-1][0]
@@ -86,7 +86,8 @@ def report_booster(of: training.Training, booster: Any) -> None:
         except AttributeError:  # it was not stopped early
             continue
     of.metrics({**found, "num_boosted_rounds": booster.num_boosted_rounds()})
-    gains = booster.get_score(importance_type="gain")
+    # Boosters of linear models have none.
+    gains = training.tried("importances", lambda: booster.get_score(importance_type="gain")) or {}
     of.model(
         booster,
         "Booster",

@@ -394,7 +394,9 @@ def test_what_goes_wrong_in_recording_costs_the_script_nothing(sklearn, data, ru
     hw.autolog()
     assert Odd().fit(*data).coef_.shape == (1, 5)
     assert "no names today" in caplog.text
-    assert runs.one().state == "COMPLETE"
+    run = runs.one()
+    assert (run.state, run.params["C"]) == ("COMPLETE", 1.0)
+    assert run.outputs["model"][0]["model_type"] == "Odd"
 
 
 def test_much_data_is_described_and_not_hashed(sklearn, data, runs, monkeypatch):

@@ -118,3 +118,18 @@ def test_by_itself_it_leaves_scikit_learn_alone(xgboost, rows, runs, need):
     LogisticRegression().fit(*rows[:2])
     xgboost.XGBClassifier(n_estimators=2).fit(*rows[:2])
     assert runs.one().properties["run.name"] == "XGBClassifier"
+
+
+def test_a_patch_over_it_records_nothing_once_it_is_off(xgboost, rows, runs, monkeypatch):
+    hw.autolog()
+    ours = xgboost.train
+    monkeypatch.setattr(xgboost, "train", lambda *args, **options: ours(*args, **options))
+    hw.autolog(False)
+    assert xgboost.train({}, xgboost.DMatrix(*rows[:2]), 2).num_boosted_rounds() == 2
+    assert runs() == []
+
+
+def test_a_booster_without_importances_is_a_model_too(xgboost, rows, runs):
+    hw.autolog()
+    xgboost.train({"booster": "gblinear"}, xgboost.DMatrix(*rows[:2]), 2)
+    assert runs.one().outputs["model"][0]["model_type"] == "Booster"
