@@ -66,8 +66,21 @@ for entry in "${pythons[@]}"; do
     fi
     # Not from the checkout: what is installed is tested.
     (cd "$repo/python/tests" && env "${servers[@]+"${servers[@]}"}" \
-        "$venv/bin/python" -m pytest --quiet --timeout 300 --numprocesses 4 --ignore tfx)
+        "$venv/bin/python" -m pytest --quiet --timeout 300 --numprocesses 4 --ignore tfx \
+        --ignore autolog)
 done
+say "What autolog records, with the libraries themselves"
+autolog=$repo/.venv/autolog
+"$newest" -m venv --clear "$autolog"
+pip "$autolog/bin/python" install "$wheels"/*.whl grpcio pytest pytest-timeout pytest-xdist \
+    -r "$repo/python/tests/autolog/requirements.txt"
+if [ -n "${HEADWATER_TEST_REQUIRED:-}" ]; then
+    pip "$autolog/bin/python" install -r "$repo/python/tests/autolog/requirements-torch.txt"
+else
+    printf '\nSKIPPED: PyTorch, which is 5 GB: python/tests/autolog/requirements-torch.txt\n' >&2
+fi
+(cd "$repo/python/tests/autolog" &&
+    "$autolog/bin/python" -m pytest --quiet --timeout 300 --numprocesses 2)
 say "Types"
 cd "$wheels"
 "$venv/bin/mypy" --config-file "$repo/python/pyproject.toml" -p headwater

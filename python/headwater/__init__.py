@@ -20,6 +20,7 @@ from headwater.values import value
 
 if TYPE_CHECKING:
     from headwater.artifacts import Artifact, artifact, dataset, load, model
+    from headwater.autolog import autolog
     from headwater.evaluations import evaluation
     from headwater.recorder import Run, current_run, init, run
     from headwater.steps import explain, forget, step
@@ -31,6 +32,7 @@ __all__ = [
     "Store",
     "__version__",
     "artifact",
+    "autolog",
     "current_run",
     "dataset",
     "errors",
@@ -53,6 +55,7 @@ __all__ = [
 # What takes a while to import, and clients of MLMD do not need.
 _LATER = {
     "artifacts": ("Artifact", "artifact", "dataset", "load", "model"),
+    "autolog": ("autolog",),
     "evaluations": ("evaluation",),
     "recorder": ("Run", "current_run", "init", "run"),
     "steps": ("explain", "forget", "step"),
