@@ -7,19 +7,17 @@ are spread over it.
 from __future__ import annotations
 
 import base64
-import bz2
 import collections
 import contextlib
 import csv
-import gzip
+import importlib
 import io
 import itertools
 import json
-import lzma
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.profile import (
@@ -68,16 +66,17 @@ _FORMATS = {
     "npz": "npz",
     **dict.fromkeys("bmp gif jpeg jpg png ppm tif tiff webp".split(), "image"),
 }
-_OPENERS: dict[str, Callable[[Any], Any]] = {
-    "gz": gzip.open,
-    "bz2": bz2.open,
-    "xz": lzma.open,
-}
+# Some Pythons are built without one of these modules.
+_PACKERS = {"gz": "gzip", "bz2": "bz2", "xz": "lzma"}
 _NULLS = frozenset(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N"])
-_INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,18})")
-_NUMBER = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|inf|infinity)", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d:?\d\d)?")
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,18})")
+_NUMBER = re.compile(
+    r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity)", re.IGNORECASE | re.ASCII
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
 
 
 def format_of(path: bytes) -> str:
@@ -89,7 +88,7 @@ def _suffixes(path: bytes) -> tuple[str, str]:
     """The format, and what it is compressed with."""
     name = os.path.basename(path.rstrip(b"/")).decode("utf-8", "replace").lower()
     words = name.split(".")[1:]
-    packed = words.pop() if words and words[-1] in _OPENERS else ""
+    packed = words.pop() if words and words[-1] in _PACKERS else ""
     last = words[-1] if words else ""
     return _FORMATS.get(last, last or packed or "file"), packed
 
@@ -203,9 +202,9 @@ class _Lines:
 
     def _file(self, path: bytes) -> Iterator[str]:
         try:
-            opener = _OPENERS.get(_suffixes(path)[1])
-            if opener is not None:
-                with opener(path) as packed:
+            packed = _open_packed(path)
+            if packed is not None:
+                with packed:
                     yield from self._read(packed, self._each_bytes_max)
                 return
             with open(path, "rb") as file:
@@ -219,7 +218,7 @@ class _Lines:
                     if part:
                         file.readline(_LINE_CHARACTERS_MAX)  # the rest of a line
                     yield from self._read(file, self._each_bytes_max // _PARTS)
-        except (OSError, EOFError, lzma.LZMAError, _LongLine) as error:
+        except Exception as error:  # each kind of compression has errors of its own
             self.is_whole = False
             told = str(error) if isinstance(error, (_LongLine, EOFError)) else reason(error)
             self.problems.append(f"It could not be read to its end: {told}.")
@@ -264,13 +263,14 @@ class _LongLine(Exception):
     """A line that is no line of a table."""
 
 
-def _open_plain(path: bytes) -> Any:
-    return open(path, "rb")  # noqa: SIM115, who calls it closes it
+def _open_packed(path: bytes) -> Any:
+    """The bytes of a file that is compressed; None if it is not."""
+    packed = _suffixes(path)[1]
+    return importlib.import_module(_PACKERS[packed]).open(path) if packed else None
 
 
 def _start(path: bytes) -> bytes:
-    opener: Callable[[bytes], Any] = _OPENERS.get(_suffixes(path)[1], _open_plain)
-    with opener(path) as file:
+    with _open_packed(path) or open(path, "rb") as file:
         try:
             data: bytes = file.read(_LOOK_BYTES)
         except EOFError:
@@ -356,9 +356,10 @@ def _csv(paths: Sequence[bytes], settings: Settings) -> Draft:
     lines = _Lines(paths, encoding, problems)
     look = list(itertools.islice(next(_Lines(paths[:1], encoding, []).files()), 100))
     delimiter = _delimiter(look, paths[0])
+    look_rows: list[list[str]] = []
     with contextlib.suppress(csv.Error):
-        look_rows = [row for row in csv.reader(look, delimiter=delimiter) if row]
-    if not look or not look_rows:
+        look_rows.extend(filter(None, csv.reader(look, delimiter=delimiter)))
+    if not look_rows:
         return Draft("csv", 0, problems=[*problems, "It is empty."])
     has_header = settings.has_header
     if has_header is None:

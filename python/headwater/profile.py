@@ -216,16 +216,16 @@ def _finished(made: Draft, settings: Settings) -> Profile:
         )
     shown, known = [], []
     for at in range(count):
+        previewed: list[Any] = []
+        described: dict[str, Any] = {}
         try:
-            shown.append(_preview(made.head(at, settings.preview_rows), masked[at], settings))
-            known.append(_statistics(made.sample(at), made.exact(at), masked[at], settings))
-        except Exception as error:
-            made.problems.append(
-                f"Column `{_cut(made.names[at])}` cannot be described: {reason(error)}."
-            )
-            del shown[at:]
-            shown.append([])
-            known.append({})
+            previewed = _preview(made.head(at, settings.preview_rows), masked[at], settings)
+            described = _statistics(made.sample(at), made.exact(at), masked[at], settings)
+        except Exception as error:  # of any library, of any value
+            name = _cut(made.names[at])
+            made.problems.append(f"Column `{name}` cannot be described: {reason(error)}.")
+        shown.append(previewed)
+        known.append(described)
     rows = max(map(len, shown), default=0)
     for values in shown:
         values += [None] * (rows - len(values))
@@ -303,7 +303,7 @@ def _statistics(
         isinstance(each, (int, float)) and not isinstance(each, bool) for each in there
     )
     if is_number:
-        numbers = [each for each in there if math.isfinite(each)]
+        numbers = [each for each in there if isinstance(each, int) or math.isfinite(each)]
         made["nan"] = sum(each != each for each in there)
         made["infinite"] = len(there) - len(numbers) - made["nan"]
         if not is_masked:
