@@ -25,6 +25,7 @@ from headwater.profile import (
     COLUMNS_MAX,
     Draft,
     Settings,
+    arrow_bytes,
     of_arrow,
     of_columns,
     of_numpy,
@@ -554,7 +555,7 @@ def _parquet(paths: Sequence[bytes]) -> Draft:
         read_bytes = 0
         for batch in file.iter_batches(batch_size=16_384, row_groups=[at]):
             batches.append(batch)
-            read_bytes += batch.nbytes
+            read_bytes += arrow_bytes(batch)
             if read_bytes * len(groups) > 2 * READ_BYTES_MAX:
                 break
     made = of_arrow(_table(pyarrow, batches, schema), "parquet", rows)
@@ -603,7 +604,7 @@ def _arrow(paths: Sequence[bytes]) -> Draft:
                 rows += batch.num_rows
                 if left_bytes > 0:
                     batches.append(batch)
-                    left_bytes -= batch.nbytes
+                    left_bytes -= arrow_bytes(batch)
             continue
         schemas.append(file.schema)
         for at in range(file.num_record_batches):
@@ -611,7 +612,7 @@ def _arrow(paths: Sequence[bytes]) -> Draft:
             rows += batch.num_rows
             if left_bytes > 0:
                 batches.append(batch)
-                left_bytes -= batch.nbytes
+                left_bytes -= arrow_bytes(batch)
     made = of_arrow(_table(pyarrow, batches, schemas[0]), "arrow", rows)
     made.problems += _other_schemas(schemas)
     return made

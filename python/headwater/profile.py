@@ -520,23 +520,44 @@ def of_rows(format_: str, rows: Sequence[Mapping[Any, Any]], count: int | None) 
     return made
 
 
+def arrow_bytes(of: Any) -> int:
+    """How much memory a table or a batch takes."""
+    try:
+        return int(of.nbytes)
+    except TypeError:  # it has views, whose bytes old releases do not count
+        return int(of.get_total_buffer_size())
+
+
 def of_arrow(table: Any, format_: str = "arrow", rows: int | None = None) -> Draft:
     """A table of Arrow; ``rows`` if it is only a part of the whole."""
     from headwater import frames
 
-    step = step_of(table.num_rows, table.num_columns, table.nbytes)
+    step = step_of(table.num_rows, table.num_columns, arrow_bytes(table))
     is_part = rows is not None and rows != table.num_rows
-    spread = table.take(list(range(0, table.num_rows, step))) if step > 1 else table
+    sampled = range(0, table.num_rows, step)
     return Draft(
         format_,
         rows if rows is not None else table.num_rows,
         table.column_names,
         [frames.arrow_type(column.type) for column in table.columns],
         head=lambda at, count: table.column(at).slice(0, count).to_pylist(),
-        sample=lambda at: spread.column(at).to_pylist(),
+        sample=lambda at: _rows_of_arrow(table.column(at), sampled),
         exact=lambda at: _exact_arrow(table.column(at)) if step > 1 else {},
-        sampled_rows=spread.num_rows if step > 1 or is_part else None,
+        sampled_rows=len(sampled) if step > 1 or is_part else None,
     )
+
+
+def _rows_of_arrow(column: Any, rows: range) -> list[Any]:
+    import pyarrow
+
+    if rows.step > 1:
+        # What Arrow cannot take rows of.
+        views = {"string_view": pyarrow.large_string(), "binary_view": pyarrow.large_binary()}
+        if str(column.type) in views:
+            column = column.cast(views[str(column.type)])
+        column = column.take(pyarrow.array(rows))
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _exact_arrow(column: Any) -> dict[str, Any]:

@@ -388,6 +388,8 @@ def test_of_a_large_table_what_is_cheap_is_of_all_rows(monkeypatch):
         assert sum(number["histogram"]["counts"]) <= 1_000
         assert (integer["count"], integer["max"]) == (rows, rows - 1)
         assert text["count"] == rows
+    views = pytest.importorskip("pyarrow").array(columns["s"]).cast("string_view")
+    assert profile_of(views).statistics[0]["distinct"] == 2
     masked = profile_of(pytest.importorskip("polars").DataFrame(columns), mask=["f"])
     assert set(masked.statistics[0]) == {"count", "nulls", "nan", "infinite", "distinct"}
 
