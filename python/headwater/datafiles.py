@@ -14,7 +14,9 @@ import importlib
 import io
 import itertools
 import json
+import math
 import os
+import random
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,7 +112,7 @@ def _files(paths: Sequence[bytes], format_: str, settings: Settings) -> Draft:
     if format_ == "csv":
         return _csv(paths, settings)
     if format_ == "jsonl":
-        return _jsonl(paths)
+        return _jsonl(paths, settings)
     if format_ == "parquet":
         return _parquet(paths)
     if format_ == "arrow":
@@ -330,22 +332,45 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
 
 
 class _Sample:
-    """Rows that are spread evenly over all that come: every second is given up when it is full."""
+    """Rows that are chosen by chance, each as likely as any, always the same of the same rows.
+
+    That is Li's algorithm L. Every third row, say, would miss what alternates.
+    """
 
     def __init__(self, rows_max: int) -> None:
         self.rows: list[Any] = []
-        self.step = 1
         self.count = 0
         self._rows_max = max(2, rows_max)
+        self._draw = random.Random(0).random
+        self._weight = 1.0
+        self._next = -1
+
+    @property
+    def wants_next(self) -> bool:
+        return len(self.rows) < self._rows_max or self.count == self._next
+
+    @property
+    def is_all(self) -> bool:
+        return self.count == len(self.rows)
 
     def add(self, row: Any) -> None:
-        if self.count % self.step == 0:
-            if len(self.rows) >= self._rows_max:
-                del self.rows[1::2]
-                self.step *= 2
-            if self.count % self.step == 0:
-                self.rows.append(row)
+        if len(self.rows) < self._rows_max:
+            self.rows.append(row)
+            if len(self.rows) == self._rows_max:
+                self._choose()
+        elif self.count == self._next:
+            self.rows[int(self._draw() * self._rows_max)] = row
+            self._choose()
         self.count += 1
+
+    def skip(self) -> None:
+        self.count += 1
+
+    def _choose(self) -> None:
+        # Of 1 minus it, since a draw may be 0.
+        self._weight *= math.exp(math.log(1 - self._draw()) / self._rows_max)
+        self._next = self.count + 1
+        self._next += int(math.log(1 - self._draw()) / math.log1p(-self._weight))
 
 
 def _csv(paths: Sequence[bytes], settings: Settings) -> Draft:
@@ -415,7 +440,7 @@ def _count_rows(
     has_breaks: bool,
 ) -> None:
     """All rows, if they were read or can be counted as lines."""
-    is_part = sample.step > 1 or not lines.is_whole
+    is_part = not sample.is_all or not lines.is_whole
     made.sampled_rows = len(sample.rows) if is_part else None
     made.rows = sample.count if lines.is_whole else None
     if made.rows is None and not has_breaks and lines.encoding != "utf-16":
@@ -494,18 +519,19 @@ def _parsed(cell: str, type_: str) -> Any:
     return cell.lower() == "true" if type_ == "bool" else cell
 
 
-def _jsonl(paths: Sequence[bytes]) -> Draft:
+def _jsonl(paths: Sequence[bytes], settings: Settings) -> Draft:
     problems: list[str] = []
     encoding = _encoding(_start(paths[0]), problems)
     lines = _Lines(paths, encoding, problems)
     sample = _Sample(CELLS_MAX // 10)
+    head: list[Mapping[str, Any]] = []
     wrong = 0
     for file in lines.files():
         for line in file:
             if not line.strip():
                 continue
-            if sample.count % sample.step:
-                sample.count += 1  # it would not be kept, so it need not be parsed
+            if not sample.wants_next and len(head) >= settings.preview_rows:
+                sample.skip()  # it would not be kept, so it need not be parsed
                 continue
             try:
                 row = json.loads(line)
@@ -514,8 +540,11 @@ def _jsonl(paths: Sequence[bytes]) -> Draft:
             if not isinstance(row, Mapping):
                 wrong += 1
                 continue
+            if len(head) < settings.preview_rows:
+                head.append(row)
             sample.add(row)
     made = of_rows("jsonl", sample.rows, sample.count)
+    made.head = lambda at, count: [row.get(made.names[at]) for row in head[:count]]
     made.problems += problems
     if wrong:
         made.problems.append(f"{wrong} lines are no JSON objects.")

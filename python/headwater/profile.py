@@ -17,6 +17,7 @@ import datetime
 import json
 import math
 import os
+import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -461,6 +462,15 @@ def step_of(rows: int, columns: int, size_bytes: int = 0) -> int:
     return max(1, by_cells, math.ceil(size_bytes / _SAMPLE_BYTES_MAX))
 
 
+def chosen_rows(rows: int, step: int) -> list[int]:
+    """One row of every ``step``, chosen by chance, always the same of as many rows.
+
+    The first of each would miss what alternates.
+    """
+    draw = random.Random(0).random
+    return [min(rows - 1, start + int(draw() * step)) for start in range(0, rows, step)]
+
+
 def type_of(values: Iterable[Any]) -> str:
     """The type of Python values, in the words that columns have everywhere."""
     kinds = {type(each) for each in values if each is not None}
@@ -490,14 +500,15 @@ def of_columns(format_: str, names: list[str], columns: list[list[Any]]) -> Draf
     """A table that is in memory as Python values, all of it."""
     rows = max(map(len, columns), default=0)
     step = step_of(rows, len(columns))
+    spread = chosen_rows(rows, step)
     return Draft(
         format_,
         rows,
         names,
-        [type_of(values[::step]) for values in columns],
+        [type_of(values) for values in columns],
         head=lambda at, count: columns[at][:count],
-        sample=lambda at: columns[at][::step],
-        sampled_rows=len(range(0, rows, step)) if step > 1 else None,
+        sample=lambda at: [columns[at][row] for row in spread if row < len(columns[at])],
+        sampled_rows=len(spread) if step > 1 else None,
     )
 
 
@@ -534,7 +545,7 @@ def of_arrow(table: Any, format_: str = "arrow", rows: int | None = None) -> Dra
 
     step = step_of(table.num_rows, table.num_columns, arrow_bytes(table))
     is_part = rows is not None and rows != table.num_rows
-    sampled = range(0, table.num_rows, step)
+    sampled = chosen_rows(table.num_rows, step) if step > 1 else None
     return Draft(
         format_,
         rows if rows is not None else table.num_rows,
@@ -543,14 +554,14 @@ def of_arrow(table: Any, format_: str = "arrow", rows: int | None = None) -> Dra
         head=lambda at, count: table.column(at).slice(0, count).to_pylist(),
         sample=lambda at: _rows_of_arrow(table.column(at), sampled),
         exact=lambda at: _exact_arrow(table.column(at)) if step > 1 else {},
-        sampled_rows=len(sampled) if step > 1 or is_part else None,
+        sampled_rows=len(sampled) if sampled else table.num_rows if is_part else None,
     )
 
 
-def _rows_of_arrow(column: Any, rows: range) -> list[Any]:
+def _rows_of_arrow(column: Any, rows: list[int] | None) -> list[Any]:
     import pyarrow
 
-    if rows.step > 1:
+    if rows is not None:
         # What Arrow cannot take rows of.
         views = {"string_view": pyarrow.large_string(), "binary_view": pyarrow.large_binary()}
         if str(column.type) in views:
@@ -597,7 +608,7 @@ def of_polars(frame: Any, format_: str = "polars", rows: int | None = None) -> D
 
     step = step_of(frame.height, frame.width, int(frame.estimated_size()))
     is_part = rows is not None and rows != frame.height
-    spread = frame.gather_every(step) if step > 1 else frame
+    spread = frame[chosen_rows(frame.height, step)] if step > 1 else frame
     return Draft(
         format_,
         rows if rows is not None else frame.height,
@@ -641,7 +652,7 @@ def _of_pandas(source: Any) -> Draft | None:
         return None
     frame = source
     step = step_of(len(frame), frame.shape[1])
-    spread = frame.iloc[::step]
+    spread = frame.iloc[chosen_rows(len(frame), step)] if step > 1 else frame
     return Draft(
         "pandas",
         len(frame),
@@ -731,19 +742,20 @@ def of_numpy(values: Any, format_: str = "numpy") -> Draft | None:
     rows = int(values.shape[0]) if values.ndim else 1
     longest = max(map(len, columns), default=0)
     step = step_of(longest, len(columns))
+    spread = chosen_rows(longest, step) if step > 1 else []
     return Draft(
         format_,
         rows,
         names,
         [_numpy_word(column.dtype) for column in columns],
         head=lambda at, count: _from_numpy(columns[at][:count]),
-        sample=lambda at: _from_numpy(columns[at][::step]),
+        sample=lambda at: _from_numpy(columns[at][spread] if step > 1 else columns[at]),
         exact=lambda at: (
             _exact_numpy(columns[at])
             if step > 1 and columns[at].dtype.kind in "iuf" and values.nbytes <= _EXACT_BYTES_MAX
             else {}
         ),
-        sampled_rows=len(range(0, longest, step)) if step > 1 else None,
+        sampled_rows=len(spread) if step > 1 else None,
         details=details,
     )
 
