@@ -59,7 +59,8 @@ for entry in "${pythons[@]}"; do
         pytest-timeout pytest-xdist
     servers=()
     if [ "$interpreter" = "$newest" ]; then
-        pip "$venv/bin/python" install pandas pyarrow mypy types-protobuf grpc-stubs pg8000 pymysql
+        pip "$venv/bin/python" install pandas pyarrow polars Pillow fsspec tqdm \
+            mypy types-protobuf grpc-stubs pg8000 pymysql
     else
         # Database servers are slow to make databases, and do not care which Python asks.
         servers=(-u HEADWATER_TEST_POSTGRES -u HEADWATER_TEST_MYSQL)

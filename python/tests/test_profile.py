@@ -237,6 +237,25 @@ def test_of_a_large_file_a_sample_is_described_and_all_rows_are_counted(csv, mon
     assert "Its rows were not counted." in quoted.problems
 
 
+def test_a_sample_does_not_miss_what_alternates(tmp_path, monkeypatch):
+    for place in (datafiles, module):
+        monkeypatch.setattr(place, "CELLS_MAX", 4_000)
+    rows = [{"i": at, "parity": ["even", "odd"][at % 2]} for at in range(8_000)]
+    write(tmp_path, {
+        "a.csv": "i,parity\n" + "".join(f"{row['i']},{row['parity']}\n" for row in rows),
+        "a.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+    })  # fmt: skip
+    for source in (tmp_path / "a.csv", tmp_path / "a.jsonl", rows):
+        profile = profile_of(source)
+        assert profile.rows == 8_000
+        assert profile.sampled_rows in (400, 2_000)
+        assert [row[0] for row in profile.preview] == list(range(10))
+        assert profile.statistics[1]["distinct"] == 2
+        assert profile.statistics[1]["frequent"][1][1] > profile.sampled_rows / 3
+        assert profile.statistics[0]["mean"] == pytest.approx(4_000, rel=0.2)
+        assert profile.to_json() == profile_of(source).to_json()
+
+
 def test_a_huge_file_takes_little_memory(tmp_path):
     path = tmp_path / "huge.csv"
     with open(path, "wb") as file:
