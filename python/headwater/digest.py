@@ -348,7 +348,8 @@ def _files(system: Any, path: str) -> dict[bytes, Mapping[str, Any]] | None:
     """What is known of each file below a folder, by its relative path; None if they are many."""
     root = path.rstrip("/")
     found: dict[bytes, Mapping[str, Any]] = {}
-    for folder, _, files in system.walk(path, detail=True):
+    # What cannot be listed would be left out otherwise.
+    for folder, _, files in system.walk(path, detail=True, on_error="raise"):
         for name, info in files.items():
             full = f"{folder.rstrip('/')}/{name}"
             found[full[len(root) :].lstrip("/").encode("utf-8", "surrogateescape")] = info

@@ -23,7 +23,8 @@ from typing import Any
 
 BLOCK_ROWS = 65_536
 _DEPTH_MAX = 100
-_WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_length = struct.Struct("<Q").pack
+_PLAIN_TYPES = frozenset([type(None), bool, int, float, str, bytes, list, tuple, dict])
 
 
 def sha256_of(of: Any) -> str:
@@ -40,14 +41,22 @@ class _Form:
 
     def put(self, *fields: Any) -> None:
         """Bytes, or what lies in memory like them, a text, or a number."""
+        small = []
         for field in fields:
             if isinstance(field, int):
                 field = b"%x" % field  # decimal digits have a limit
             elif isinstance(field, str):
                 field = field.encode("utf-8", "surrogatepass")
-            view = memoryview(field)
-            self.made.update(struct.pack("<Q", view.nbytes))
-            self.made.update(view)
+            elif not isinstance(field, bytes):
+                field = memoryview(field).cast("B")
+            small.append(_length(len(field)))
+            if len(field) < 4096:
+                small.append(field)
+            else:
+                self.made.update(b"".join(small))
+                self.made.update(field)
+                small.clear()
+        self.made.update(b"".join(small))
 
 
 def _without_form(of: Any, hint: str = "") -> TypeError:
@@ -64,6 +73,9 @@ def _object(form: _Form, of: Any, depth: int) -> None:
             f"it is nested deeper than {_DEPTH_MAX}, or holds itself, so it has no digest\n"
             "hint: pass a part of it"
         )
+    if type(of) in _PLAIN_TYPES:
+        _plain(form, of, depth)
+        return
     for kind in type(of).__mro__:
         library = kind.__module__.partition(".")[0]
         writer = _LIBRARIES.get(library)
