@@ -193,7 +193,7 @@ class _Bar:
         self._due = now + _BAR_EVERY_SECONDS
         try:
             if self._bar is None:
-                self._bar = _new_bar(self.name)
+                self._bar = _new_bar(self.name, done_bytes)
             self._bar.total = total_bytes
             self._bar.update(done_bytes - self._bar.n)
         except Exception:  # stderr may be closed, or a notebook without its widgets
@@ -204,9 +204,9 @@ class _Bar:
 class _Line:
     """A bar where tqdm is not installed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, done_bytes: int) -> None:
         self.name = name
-        self.total = self.n = 0
+        self.total, self.n = 0, done_bytes
 
     def update(self, more: int) -> None:
         self.n += more
@@ -217,13 +217,13 @@ class _Line:
         print(file=sys.stderr, flush=True)
 
 
-def _new_bar(name: str) -> Any:
+def _new_bar(name: str, done_bytes: int) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return _Line(name)
+        return _Line(name, done_bytes)
     look = {"unit": "B", "unit_scale": True, "unit_divisor": 1024, "leave": False}
-    return tqdm(desc=name, total=0, mininterval=0, **look)
+    return tqdm(desc=name, total=0, initial=done_bytes, mininterval=0, **look)
 
 
 def _is_seen() -> bool:
