@@ -127,7 +127,7 @@ class Profile:
 def profile_of(
     source: Any,
     *,
-    mask: Sequence[str] = (),
+    mask: str | Sequence[str] = (),
     mask_secrets: bool = True,
     preview_rows: int = PREVIEW_ROWS,
     has_header: bool | None = None,
@@ -141,7 +141,7 @@ def profile_of(
 
     Args:
       source: a path, or what is in memory. It is not changed.
-      mask: names of columns whose values are not kept anywhere.
+      mask: names of columns whose values are not kept anywhere; or one name.
       mask_secrets: masks columns and fields whose names say that they hold secrets, such as
         ``api_key``, and what looks like a key or a password in texts.
       preview_rows: how many rows to keep as they are.
@@ -149,6 +149,7 @@ def profile_of(
 
     Never raises for bad data: what is the matter is in ``problems``.
     """
+    mask = (mask,) if isinstance(mask, str) else mask
     settings = Settings(frozenset(mask), mask_secrets, max(0, preview_rows), has_header)
     try:
         made = _profile(source, settings)

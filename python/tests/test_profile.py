@@ -97,6 +97,7 @@ def test_a_masked_column_has_its_values_nowhere(csv):
 
 def test_masking_by_names_can_be_turned_off_and_a_wrong_name_is_said(csv):
     assert csv(CSV, mask_secrets=False).preview[0][3] == "hunter2"
+    assert csv(CSV, mask="age").preview[0][1] == "***"
     profile = csv(CSV, mask=["contry"])
     assert profile.problems == ("There is no column `contry` to mask.",)
 

@@ -41,31 +41,27 @@ pub(crate) fn run(args: &HashArgs) -> Result<(), Failure> {
 /// With a bar on stderr, where it is a terminal and the work takes longer.
 fn hash(path: &Path) -> Result<Digest, headwater_files::Error> {
     let start = Instant::now();
-    let mut bar: Option<ProgressBar> = None;
+    // Hidden it measures the speed already.
+    let bar = new_bar(path);
     let found = digest(path, &mut |done_bytes, total_bytes| {
-        if start.elapsed() >= BAR_AFTER {
-            let bar = bar.get_or_insert_with(|| new_bar(path, done_bytes, total_bytes));
-            bar.set_length(total_bytes);
-            bar.set_position(done_bytes);
+        bar.set_length(total_bytes);
+        bar.set_position(done_bytes);
+        if bar.is_hidden() && start.elapsed() >= BAR_AFTER {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         ControlFlow::Continue(())
     });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    bar.finish_and_clear();
     found
 }
 
-fn new_bar(path: &Path, done_bytes: u64, total_bytes: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr())
-        .with_position(done_bytes);
+fn new_bar(path: &Path) -> ProgressBar {
+    let bar = ProgressBar::hidden();
     let look = "{prefix} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
     // One that cannot be read leaves the look as it is.
     if let Ok(style) = ProgressStyle::with_template(look) {
         bar.set_style(style);
     }
-    // What was done before it is no speed.
-    bar.reset_eta();
     let name = path.file_name().unwrap_or(path.as_os_str());
     bar.with_prefix(name.to_string_lossy().into_owned())
 }
