@@ -144,7 +144,6 @@ class Training:
         if table is None:
             self.describe_data(source, role)
             return
-        role = f"{self._part}.{role}" if self._part else role
         if isinstance(table, str) or _is_hashed(table):
             with harmless(f"the data of {self.run.name}"), self._current():
                 # Its first rows and statistics are for the script to say: they cost time, and may
@@ -153,13 +152,15 @@ class Training:
                 self.run.input(artifact, role=role)
                 self.inputs.append(artifact)
         else:
-            self.run.set_tags({f"data.{role}": f"{describe(table)}, too large to be hashed"})
+            self._tag(role, f"{describe(table)}, too large to be hashed")
 
     def describe_data(self, source: Any, role: str) -> None:
         """Records what can be said of data that cannot be read without changing what happens."""
         if source is not None and self.log_data:
-            role = f"{self._part}.{role}" if self._part else role
-            self.run.set_tags({f"data.{role}": describe(source)})
+            self._tag(role, describe(source))
+
+    def _tag(self, role: str, text: str) -> None:
+        self.run.set_tags({f"data.{self._part}.{role}" if self._part else f"data.{role}": text})
 
     def model(
         self,
@@ -206,8 +207,7 @@ class Training:
                 model_type=model_type,
                 **said,
             )
-            role = f"{self._part}.model" if self._part else "model"
-            self.run.output(artifact, role=role, made_from=self.inputs)
+            self.run.output(artifact, "model", made_from=self.inputs)
 
     def checkpoint(self, path: str, step: int, metrics: Mapping[str, float]) -> None:
         """Records a checkpoint that was saved, with the metrics at its step."""

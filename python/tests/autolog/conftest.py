@@ -60,7 +60,9 @@ class Recorded:
             said = {name: plain(value) for name, value in artifact.custom_properties.items()}
             role = of.path.steps[0].key
             if role not in ("code", "environment"):
-                side.setdefault(role, []).append({**said, "id": artifact.id, "uri": artifact.uri})
+                made_from = {step.index for step in of.path.steps[2:]}
+                said.update(id=artifact.id, uri=artifact.uri, made_from=made_from)
+                side.setdefault(role, []).append(said)
 
     def _named(self, prefix):
         return {

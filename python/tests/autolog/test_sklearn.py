@@ -178,7 +178,10 @@ def test_a_run_around_it_is_where_a_fit_is_recorded(sklearn, data, runs):
     assert run.id == mine.id
     assert (run.params["mine"], run.params["C"], run.params["fit2.alpha"]) == (1, 2.0, 3.0)
     assert run.params["StandardScaler.with_std"] is False
-    assert [*run.outputs] == ["model", "fit2.model"]
+    first, second = run.outputs["model"]
+    assert (first["model_type"], second["model_type"]) == ("LogisticRegression", "Ridge")
+    made_from = {run.inputs[role][0]["id"] for role in ("training", "labels")}
+    assert first["made_from"] == second["made_from"] == made_from
 
 
 def test_a_transformer_by_itself_is_no_run(sklearn, data, runs):
