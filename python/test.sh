@@ -60,7 +60,9 @@ for entry in "${pythons[@]}"; do
     servers=()
     if [ "$interpreter" = "$newest" ]; then
         pip "$venv/bin/python" install pandas pyarrow polars Pillow fsspec tqdm \
-            mypy types-protobuf grpc-stubs pg8000 pymysql
+            mypy types-protobuf grpc-stubs pg8000 pymysql \
+            -r "$repo/examples/requirements-notebook.txt"
+        export HEADWATER_TEST_EXAMPLES=1
     else
         # Database servers are slow to make databases, and do not care which Python asks.
         servers=(-u HEADWATER_TEST_POSTGRES -u HEADWATER_TEST_MYSQL)

