@@ -13,6 +13,7 @@ warning, not the run.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pickle
@@ -63,8 +64,13 @@ class Artifact:
         *,
         default_name: str = "",
         profile: Optional[bytes] = None,
+        ask: Optional[Callable[[], Digest]] = None,
     ) -> None:
-        """Use :func:`dataset`, :func:`model` or :func:`artifact`."""
+        """Use :func:`dataset`, :func:`model` or :func:`artifact`.
+
+        What is elsewhere is asked for its digest when that is needed first, on the thread that
+        sends: a network may take its time.
+        """
         self.kind = kind
         self.name = name
         self.uri = uri
@@ -76,6 +82,7 @@ class Artifact:
         self._ids: dict[str, int] = {}
         self._number: Optional[int] = None
         self._lock = threading.Lock()
+        self._ask = ask
         # What nobody can compare is a version of its own.
         self._key = _short_key(digest.key) if digest else f"unknown:{uuid.uuid4().hex}"
 
@@ -87,6 +94,20 @@ class Artifact:
     @property
     def key(self) -> str:
         """What tells it from other versions: ``"sha256:…"`` of its bytes, for instance."""
+        with self._lock:
+            return self._known_key()
+
+    def _known_key(self) -> str:
+        ask, self._ask = self._ask, None
+        if ask is not None:
+            try:
+                self.digest = ask()
+            except (OSError, ValueError) as error:
+                self._key = _short_key(f"uri:{self.uri}")
+                _warn(f"{self.uri!r} is known by its name alone: {error}")
+            else:
+                self._key = _short_key(self.digest.key)
+                self.properties = {**_facts(self.digest), **self.properties}
         return self._key
 
     @property
@@ -112,6 +133,7 @@ class Artifact:
             known = self._ids.get(store.url)
             if known is not None:
                 return known
+            key = self._known_key()
             type_name, base, context_type = vocabulary.VERSION_KINDS[self.kind]
             made = pb.Artifact(type_id=provenance.artifact_type(store, type_name, base))
             made.uri = self.uri
@@ -129,7 +151,7 @@ class Artifact:
                 context_type_id=counted.type_id,
                 name=self.name or "",
                 default_name=self._default_name,
-                digest=self._key,
+                digest=key,
             )
             self.name, self._number = answer.name, answer.number
             self._ids[store.url] = int(answer.artifact_id)
@@ -263,9 +285,14 @@ def _version(
     digest: Optional[Digest] = None
     uri = default_name = ""
     is_place = isinstance(source, (str, os.PathLike))
+    ask: Optional[Callable[[], Digest]] = None
     try:
-        if is_place:
-            digest, uri, default_name = _of_place(os.fspath(source), read)
+        if is_place and _is_elsewhere(os.fspath(source)) and not read:
+            place = os.fspath(source)
+            ask = functools.partial(digest_reference, place)
+            uri, default_name = _uri(place), _stem(place)
+        elif is_place:
+            digest, uri, default_name = _of_place(os.fspath(source))
         elif kind == "dataset":
             digest = digest_object(source)
             default_name = "data"
@@ -280,12 +307,12 @@ def _version(
             uri, default_name = _uri(os.fspath(source)), _stem(os.fspath(source))
     for key, value in _facts(digest).items():
         said.setdefault(key, value)
-    is_elsewhere = is_place and not uri.startswith("file:")
-    if profile and digest is not None and not is_elsewhere:
+    document = None
+    if profile and digest is not None and not (is_place and _is_elsewhere(uri)):
         document = _profile(source, mask, said)
-    else:
-        document = None
-    return Artifact(kind, name, uri, digest, said, default_name=default_name, profile=document)
+    return Artifact(
+        kind, name, uri, digest, said, default_name=default_name, profile=document, ask=ask
+    )
 
 
 def _short_key(key: str) -> str:
@@ -295,15 +322,18 @@ def _short_key(key: str) -> str:
     return f"{key.partition(':')[0]}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _of_place(place: str, read: bool = False) -> tuple[Digest, str, str]:
+def _of_place(place: str) -> tuple[Digest, str, str]:
     if _is_uri(place):
-        is_here = place.startswith("file:")
-        return digest_reference(place, read=read or is_here), _uri(place), _stem(place)
+        return digest_reference(place, read=True), _uri(place), _stem(place)
     return digest_path(place), _uri(place), _stem(place)
 
 
 def _is_uri(place: str) -> bool:
     return re.match(r"file:|[A-Za-z][A-Za-z0-9+.-]+://", place) is not None
+
+
+def _is_elsewhere(place: str) -> bool:
+    return _is_uri(place) and not place.startswith("file:")
 
 
 def _uri(place: str) -> str:

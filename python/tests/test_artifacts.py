@@ -10,6 +10,7 @@ import pytest
 
 import headwater as hw
 from headwater import artifacts
+from headwater.digest import Digest
 from headwater.values import plain
 from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -171,6 +172,37 @@ def test_a_reference_is_kept_without_its_secrets(store):
     assert again.register(store) == node.id
     longer = hw.dataset(f"s3://bucket/{'x' * 300}.csv", name="raw")
     assert stored(store, longer)[0].name == "raw@2"
+
+
+def test_a_place_that_takes_its_time_holds_no_script_up(store, monkeypatch):
+    asked = threading.Event()
+    answered = threading.Event()
+
+    def ask(uri):
+        asked.set()
+        assert answered.wait(60)
+        return Digest(reference=f"etag:{uri}#1", size_bytes=7)
+
+    monkeypatch.setattr(artifacts, "digest_reference", ask)
+    with hw.run("train", store=store) as run:
+        made = run.input(hw.dataset("s3://bucket/raw.csv"), "training")
+        assert made.version is None
+        assert asked.wait(60), "the thread that sends has asked"
+        answered.set()
+        assert run.flush()
+    assert made.version == "raw@1"
+    assert stored(store, made)[1]["size_bytes"] == 7
+
+
+def test_a_place_that_fails_leaves_the_name(store, monkeypatch):
+    def fail(uri):
+        raise OSError(110, "Connection timed out")
+
+    monkeypatch.setattr(artifacts, "digest_reference", fail)
+    made = hw.dataset("s3://bucket/raw.csv")
+    with pytest.warns(RuntimeWarning, match="known by its name alone"):
+        made.register(store)
+    assert made.key == "uri:s3://bucket/raw.csv"
 
 
 def test_runs_take_files_frames_and_ids_as_they_are(here, store):
