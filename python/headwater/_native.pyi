@@ -1,6 +1,7 @@
-from typing import final
+from collections.abc import Callable
+from typing import Optional, final
 
-__all__ = ["Store", "__version__", "downgrade", "methods"]
+__all__ = ["Store", "__version__", "digest_path", "downgrade", "methods"]
 
 __version__: str
 
@@ -15,5 +16,8 @@ class Store:
     def call(self, method: str, request: bytes) -> bytes: ...
     def close(self) -> None: ...
 
+def digest_path(
+    path: bytes, progress: Optional[Callable[[int, int], object]] = None
+) -> tuple[str, str, int, Optional[int]]: ...
 def downgrade(config: bytes, to_schema_version: int) -> None: ...
 def methods() -> list[tuple[str, bool]]: ...

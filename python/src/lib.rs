@@ -1,6 +1,9 @@
-//! The store inside a Python process: names of methods and bytes of messages in, bytes out.
+//! The store inside a Python process: names of methods and bytes of messages in, bytes out. And
+//! the digests of files.
 //!
 //! Everything else of the Python packages is Python.
+
+mod files;
 
 use std::sync::Arc;
 
@@ -154,6 +157,7 @@ fn raised(py: Python<'_>, error: &Error) -> PyErr {
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Store>()?;
+    module.add_function(wrap_pyfunction!(files::digest_path, module)?)?;
     module.add_function(wrap_pyfunction!(downgrade, module)?)?;
     module.add_function(wrap_pyfunction!(methods, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Take the store to another version of MLMD's schema, after a backup where it is a file
     Migrate(MigrateArgs),
+    /// Print the MD5 and the SHA-256 of files and folders, by which their versions are known
+    Hash(HashArgs),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +94,17 @@ pub(crate) struct MigrateArgs {
     /// Drop the properties whose values the older version has no place for
     #[arg(long)]
     pub(crate) drop_unsupported: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HashArgs {
+    /// A file, or a folder, whose digest is that of the list of its files
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Print a JSON object for each path, on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -52,5 +52,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
             observe::init_logs(&log.or_filter("warn"))?;
             commands::migrate::run(&cli, args, &file)
         }
+        Command::Hash(ref args) => commands::hash::run(args),
     }
 }
