@@ -68,6 +68,17 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Print the MD5 and the SHA-256 of files and folders, by which their versions are known
     Hash(HashArgs),
+    /// Run any command and record it: code, environment, files read and written, resources, the end
+    #[cfg(target_os = "linux")]
+    Run(RunArgs),
+    /// Stands between a command and its terminal; `run` starts it
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Keep(KeepArgs),
+    /// Becomes a command; `keep` starts it
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    TracedExec(TracedExecArgs),
 }
 
 #[derive(Debug, Args)]
@@ -124,4 +135,97 @@ pub(crate) struct CallArgs {
     /// List the methods
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// What to call the run [default: the name of the script or of the program]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// What kind of run it is: run, train, transform, process, evaluate or deploy
+    #[arg(long, default_value = "run", value_parser = run_kinds())]
+    pub(crate) kind: String,
+
+    /// The experiment that it belongs to
+    #[arg(long)]
+    pub(crate) experiment: Option<String>,
+
+    /// The pipeline that it is a step of
+    #[arg(long)]
+    pub(crate) pipeline: Option<String>,
+
+    /// The run of the pipeline, which its other steps name, too
+    #[arg(long, requires = "pipeline")]
+    pub(crate) pipeline_run: Option<String>,
+
+    /// A parameter, besides those that the command line has
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
+
+    /// A tag
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) tags: Vec<(String, String)>,
+
+    /// A file or folder that the command reads, besides those that are seen
+    #[arg(long = "input", value_name = "PATH")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// A file or folder that the command makes, besides those that are seen
+    #[arg(long = "output", value_name = "PATH")]
+    pub(crate) outputs: Vec<PathBuf>,
+
+    /// Files that are not to be recorded, by a pattern of their path; `*` stands for slashes, too
+    #[arg(long = "ignore", value_name = "GLOB")]
+    pub(crate) ignored: Vec<String>,
+
+    /// Do not observe which files the command opens
+    #[arg(long)]
+    pub(crate) no_trace: bool,
+
+    /// Record on a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// The command and its arguments, behind `--`
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub(crate) struct KeepArgs {
+    /// Number of an open descriptor
+    #[arg(long)]
+    pub(crate) report: i32,
+
+    #[arg(long)]
+    pub(crate) no_trace: bool,
+
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub(crate) struct TracedExecArgs {
+    #[arg(long)]
+    pub(crate) traced: bool,
+
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[cfg(target_os = "linux")]
+fn run_kinds() -> clap::builder::PossibleValuesParser {
+    headwater_store::vocabulary::RUN_KINDS.map(|(kind, _, _)| kind).into()
+}
+
+#[cfg(target_os = "linux")]
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is not NAME=VALUE".to_owned()),
+    }
 }

@@ -4,8 +4,11 @@ mod cli;
 mod commands;
 mod config;
 mod grpc;
+#[cfg(target_os = "linux")]
+mod launch;
 mod mlmd_flags;
 mod observe;
+mod remote;
 mod serve;
 
 use std::io::{self, Write as _};
@@ -24,11 +27,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let done = match mlmd_flags::program_args() {
-        Some(args) => mlmd_flags::run(&args),
+        Some(args) => mlmd_flags::run(&args).map(|()| ExitCode::SUCCESS),
         None => run(Cli::parse()),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "error: {failure}");
             ExitCode::FAILURE
@@ -36,22 +39,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let file = config::FileSettings::load(cli.config.as_deref())?;
     let log = config::LogSettings::resolve(&cli, &file);
     match cli.command {
         Command::Serve(ref args) => {
             observe::init_logs(&log)?;
-            serve::run(&config::ServeSettings::resolve(&cli, args, &file)?)
+            serve::run(&config::ServeSettings::resolve(&cli, args, &file)?)?;
         }
         Command::Call(ref args) => {
             observe::init_logs(&log.or_filter("warn"))?;
-            commands::call::run(&cli, args, &file)
+            commands::call::run(&cli, args, &file)?;
         }
         Command::Migrate(ref args) => {
             observe::init_logs(&log.or_filter("warn"))?;
-            commands::migrate::run(&cli, args, &file)
+            commands::migrate::run(&cli, args, &file)?;
         }
-        Command::Hash(ref args) => commands::hash::run(args),
+        Command::Hash(ref args) => commands::hash::run(args)?,
+        #[cfg(target_os = "linux")]
+        Command::Run(ref args) => return launch::run(&cli, args, &file),
+        #[cfg(target_os = "linux")]
+        Command::Keep(ref args) => return launch::keep(args),
+        #[cfg(target_os = "linux")]
+        Command::TracedExec(ref args) => {
+            return Ok(launch::traced_exec(&args.command, args.traced));
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use headwater_proto::ml_metadata::connection_config::Config;
@@ -33,6 +33,14 @@ pub enum StoreUrl {
 }
 
 impl StoreUrl {
+    /// The path of a store that is a file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(config) => config.path.as_deref(),
+            _ => None,
+        }
+    }
+
     /// A store in memory, gone when it is closed.
     pub fn memory() -> Self {
         Self::Sqlite(SqliteConfig { path: None, mode: SqliteMode::Create })

@@ -18,3 +18,81 @@ pub const STEP_PART: &str = "step.part.";
 pub const STEP_SAME_AS: &str = "step.same_as";
 /// Why a step ran though its parts were the same before.
 pub const STEP_MISS: &str = "step.miss";
+
+/// Types of runs, by the word that callers say, with the names of their base types in the contract.
+pub const RUN_KINDS: [(&str, &str, &str); 6] = [
+    ("run", "headwater.Run", "UNSET"),
+    ("train", "headwater.Train", "TRAIN"),
+    ("transform", "headwater.Transform", "TRANSFORM"),
+    ("process", "headwater.Process", "PROCESS"),
+    ("evaluate", "headwater.Evaluate", "EVALUATE"),
+    ("deploy", "headwater.Deploy", "DEPLOY"),
+];
+/// Type of the contexts of experiments.
+pub const EXPERIMENT: &str = "headwater.Experiment";
+/// Type of the contexts of pipelines.
+pub const PIPELINE: &str = "headwater.Pipeline";
+/// Type of the contexts of runs of pipelines; children of the pipeline.
+pub const PIPELINE_RUN: &str = "headwater.PipelineRun";
+
+/// Type of datasets.
+pub const DATASET: &str = "headwater.Dataset";
+/// Type of models.
+pub const MODEL: &str = "headwater.Model";
+/// Type of what is neither.
+pub const ARTIFACT: &str = "headwater.Artifact";
+/// Types of versions, with the types of the contexts that count them, and the names of their base
+/// types in the contract.
+pub const VERSIONED: [(&str, &str, &str); 3] = [
+    (DATASET, "headwater.RegisteredDataset", "DATASET"),
+    (MODEL, "headwater.RegisteredModel", "MODEL"),
+    (ARTIFACT, "headwater.RegisteredArtifact", "UNSET"),
+];
+/// Type of the artifacts that say which code ran.
+pub const CODE: &str = "headwater.Code";
+/// Type of the artifacts that say what it ran in.
+pub const ENVIRONMENT: &str = "headwater.Environment";
+
+/// Name of a run as the caller said it.
+pub const RUN_NAME: &str = "run.name";
+/// When a run began, in milliseconds since the Unix epoch, by its own clock.
+pub const RUN_STARTED: &str = "run.started_ms";
+/// When it ended.
+pub const RUN_ENDED: &str = "run.ended_ms";
+/// Rises every half minute while it lives.
+pub const RUN_HEARTBEAT: &str = "run.heartbeat_ms";
+/// Who started it.
+pub const RUN_USER: &str = "run.user";
+/// Where it ran.
+pub const RUN_HOST: &str = "run.host";
+/// Its process id there.
+pub const RUN_PID: &str = "run.pid";
+/// Its command as a JSON list, secrets redacted.
+pub const RUN_ARGV: &str = "run.argv";
+/// The folder it was started in.
+pub const RUN_FOLDER: &str = "run.folder";
+/// What ended a run that failed.
+pub const RUN_ERROR: &str = "run.error";
+/// The traceback that it printed.
+pub const RUN_TRACEBACK: &str = "run.traceback";
+/// Its exit code, as a shell has it.
+pub const RUN_EXIT_CODE: &str = "run.exit_code";
+/// The last lines that it printed.
+pub const RUN_LOG_TAIL: &str = "run.log_tail";
+/// What could not be found out, a sentence on each line.
+pub const RUN_PROBLEMS: &str = "run.problems";
+/// Before the name of a parameter.
+pub const PARAM: &str = "params.";
+/// Before the name of a tag.
+pub const TAG: &str = "tag.";
+
+/// SHA-256 of the bytes of a version, in hexadecimal digits.
+pub const DIGEST_SHA256: &str = "digest.sha256";
+/// MD5 of them.
+pub const DIGEST_MD5: &str = "digest.md5";
+/// Bytes of all files of a version.
+pub const SIZE_BYTES: &str = "size_bytes";
+/// How many files there are in a folder.
+pub const FILES: &str = "files";
+/// What a version is written in, as in `csv`.
+pub const FORMAT: &str = "format";
