@@ -26,7 +26,7 @@ pub(super) type Properties = BTreeMap<String, Value>;
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// In a store.
-    Store(StoreUrl),
+    Store(Box<StoreUrl>),
     /// On a server, by its URL.
     Server(String),
 }

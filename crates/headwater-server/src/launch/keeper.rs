@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use rustix::process::{WaitOptions, waitpid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::output::{Outputs, Terminal};
 use super::trace::{Traced, Tracer};
@@ -136,6 +137,11 @@ impl Keeper<'_> {
     /// Says so, and tells from now on which signals are for all of the process group.
     fn has_started(&self, main: Pid, terminals: Vec<Terminal>) -> Result<(), Failure> {
         self.report.say(&Message::Started(main.as_raw()));
+        // Whoever waits for the other ends of these must not wait for what goes on in the background.
+        let nowhere = File::options().read(true).write(true).open("/dev/null")?;
+        dup2_stdin(&nowhere)?;
+        dup2_stdout(&nowhere)?;
+        dup2_stderr(&nowhere)?;
         let mut watched = SigSet::empty();
         for signal in super::FORWARDED.into_iter().chain([Signal::SIGWINCH]) {
             watched.add(signal);

@@ -84,7 +84,7 @@ pub(super) struct Launch<'a> {
 pub(crate) fn run(cli: &Cli, args: &RunArgs, file: &FileSettings) -> Result<ExitCode, Failure> {
     let place = match &args.server {
         Some(server) => Place::Server(server.clone()),
-        None => Place::Store(config::store_url(cli, file)?),
+        None => Place::Store(Box::new(config::store_url(cli, file)?)),
     };
     let ignored = globs(&args.ignored)?;
     for path in &args.inputs {

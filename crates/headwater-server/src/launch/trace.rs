@@ -277,11 +277,9 @@ impl Tracer {
             0 => self.pass_on(pid, number),
             libc::PTRACE_EVENT_SECCOMP => return self.on_call(pid),
             libc::PTRACE_EVENT_EXEC => self.has_begun = true,
-            libc::PTRACE_EVENT_STOP if number != libc::SIGTRAP => {
-                // The whole process stands still, as Ctrl-Z has it.
-                if self.has_begun {
-                    return self.stopped.push(pid);
-                }
+            // The whole process stands still, as Ctrl-Z has it.
+            libc::PTRACE_EVENT_STOP if number != libc::SIGTRAP && self.has_begun => {
+                return self.stopped.push(pid);
             }
             _ => {}
         }
