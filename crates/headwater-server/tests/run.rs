@@ -176,8 +176,7 @@ fn a_script_without_a_line_of_ours_is_recorded_whole() {
                   os.remove('scratch')\n\
                   print(len(rows), 'rows')\n";
     let requirements = "requests==2.31.0\r\n# as it is\n";
-    let files =
-        [("train.py", script), ("data.csv", "a\n1\n"), ("requirements.txt", requirements)];
+    let files = [("train.py", script), ("data.csv", "a\n1\n"), ("requirements.txt", requirements)];
     let scene = Scene::new(&files);
     let options = ["--kind=train", "--experiment=churn", "--param=depth=3", "--tag=team=ml"];
     let words = ["python3", "train.py", "--lr", "0.1", "--api-key", "hidden"];
@@ -289,10 +288,15 @@ fn paths_are_found_from_wherever_the_command_goes() {
 fn names_that_are_not_utf8_are_recorded() {
     let scene = Scene::new(&[]);
     fs::write(scene.path(OsStr::from_bytes(b"in\xff.csv")), "1").unwrap();
-    let done = scene.shell("cat in*.csv > \"$(printf 'out\\376 x.bin')\"; for f in out*; do echo 2 >> \"$f\"; done");
+    let done = scene.shell(
+        "cat in*.csv > \"$(printf 'out\\376 x.bin')\"; for f in out*; do echo 2 >> \"$f\"; done",
+    );
     assert!(done.status.success(), "{}", text(&done.stderr));
     let run = scene.recorded();
-    assert_eq!((run.input_names(), run.output_names()), (vec!["in%FF.csv"], vec!["out%FE%20x.bin"]));
+    assert_eq!(
+        (run.input_names(), run.output_names()),
+        (vec!["in%FF.csv"], vec!["out%FE%20x.bin"])
+    );
 }
 
 #[test]
@@ -393,7 +397,10 @@ fn signals_reach_the_command_once_however_they_are_sent() {
             let done = child.wait_with_output().unwrap();
             assert_eq!((done.status.code(), text(&done.stdout)), (Some(7), "1\n".into()));
             let run = scene.recorded();
-            assert_eq!((&*run.state, run.text("run.error")), ("CANCELED", &*format!("ended by {name}")));
+            assert_eq!(
+                (&*run.state, run.text("run.error")),
+                ("CANCELED", &*format!("ended by {name}"))
+            );
         }
     }
 }
@@ -416,7 +423,8 @@ fn a_command_that_is_stopped_goes_on_when_told() {
 #[test]
 fn what_is_left_in_the_background_goes_on() {
     let scene = Scene::new(&[("a.csv", "1")]);
-    let later = "while [ ! -e go ]; do sleep 0.05; done; cat a.csv > late.txt; echo done >> late.txt";
+    let later =
+        "while [ ! -e go ]; do sleep 0.05; done; cat a.csv > late.txt; echo done >> late.txt";
     let done = scene.shell(&format!("(trap '' HUP; {later}) >/dev/null 2>&1 & echo first"));
     assert_eq!((done.status.code(), text(&done.stdout)), (Some(0), "first\n".into()));
     assert_eq!(scene.recorded().state, "COMPLETE");
@@ -500,7 +508,8 @@ fn bad_options_run_nothing() {
 #[test]
 fn a_store_that_is_away_does_not_keep_the_command_from_running() {
     let scene = Scene::new(&[]);
-    let done = scene.run(&["--store=sqlite:/no/such/folder/a.db"], &["sh", "-c", "echo ran; exit 5"]);
+    let done =
+        scene.run(&["--store=sqlite:/no/such/folder/a.db"], &["sh", "-c", "echo ran; exit 5"]);
     assert_eq!((done.status.code(), text(&done.stdout)), (Some(5), "ran\n".into()));
     let said = text(&done.stderr);
     assert!(said.contains("is not recorded yet") && said.contains("is not recorded in"), "{said}");
@@ -523,6 +532,33 @@ fn without_tracing_the_rest_is_recorded() {
     assert_eq!((done.status.code(), text(&done.stdout)), (Some(4), "1".into()));
     let run = scene.recorded();
     assert_eq!((run.input_names().len(), run.text("run.log_tail")), (0, "1"));
+}
+
+#[test]
+fn where_tracing_is_refused_the_command_runs_and_the_run_says_so() {
+    // A process has one tracer, so a run in a run has none for itself.
+    let scene = Scene::new(&[("a.csv", "1")]);
+    let inner = [env!("CARGO_BIN_EXE_headwater"), "run", "--name=inner", "--", "cat"];
+    let mut outer = scene.command(&["--name=outer"], &inner);
+    let done = outer.stdin(fs::File::open(scene.path("a.csv")).unwrap()).output().unwrap();
+    assert_eq!((done.status.code(), text(&done.stdout)), (Some(0), "1".into()));
+    let said = text(&done.stderr);
+    assert!(said.contains("files were not observed"), "{said}");
+    let found = scene.call("GetExecutions", &json!({}));
+    let inner = plain(&found["executions"][1]["customProperties"]);
+    assert_eq!(inner["run.name"], "inner");
+    assert!(inner["run.problems"].as_str().unwrap().contains("files were not observed"));
+}
+
+#[test]
+fn a_program_that_cannot_be_run_ends_as_in_a_shell() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scene = Scene::new(&[("broken", "#!/no/such/interpreter\n")]);
+    fs::set_permissions(scene.path("broken"), fs::Permissions::from_mode(0o755)).unwrap();
+    let done = scene.run(&[], &["./broken"]);
+    assert_eq!(done.status.code(), Some(127));
+    assert!(text(&done.stderr).starts_with("error: `./broken` cannot be run"));
+    assert_eq!(scene.recorded().state, "FAILED");
 }
 
 #[test]

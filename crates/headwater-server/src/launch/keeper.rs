@@ -16,7 +16,7 @@ use rustix::process::{WaitOptions, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::output::{Outputs, Terminal};
-use super::trace::{Traced, Tracer};
+use super::trace::{Start, Tracer};
 use super::{End, Message, Outcome};
 use crate::Failure;
 use crate::cli::KeepArgs;
@@ -55,22 +55,16 @@ pub(crate) fn keep(args: &KeepArgs) -> Result<ExitCode, Failure> {
     let report = Report::open(args.report)?;
     let (mut outputs, streams) = Outputs::open()?;
     let mut keeper = Keeper { args, report, streams, problems: Vec::new() };
-    let (mut tracer, mut end) = (None, Traced::Refused);
-    if !args.no_trace
-        && let Some((mut found, main)) = keeper.start_traced()?
-    {
-        keeper.has_started(main, outputs.take_terminals())?;
-        end = found.follow();
-        tracer = Some(found);
-    }
-    let end = match end {
-        Traced::Ended(end) => end,
-        Traced::Refused => {
-            tracer = None;
-            let main = keeper.start_untraced()?;
-            keeper.has_started(main, outputs.take_terminals())?;
-            wait(main)
-        }
+    let traced = if args.no_trace { None } else { keeper.start_traced()? };
+    let (mut tracer, main, start) = match traced {
+        Some((tracer, main, start)) => (Some(tracer), main, start),
+        None => (None, keeper.start_untraced()?, Start::Begun),
+    };
+    keeper.has_started(main, outputs.take_terminals())?;
+    let end = match (start, tracer.as_mut()) {
+        (Start::Ended(end), _) => end,
+        (_, Some(tracer)) => tracer.follow(),
+        (_, None) => wait(main),
     };
     let Keeper { report, streams, problems, .. } = keeper;
     drop(streams);
@@ -111,18 +105,17 @@ impl Keeper<'_> {
     }
 
     /// Starts the command under a tracer; nothing if the system does not let us.
-    fn start_traced(&mut self) -> Result<Option<(Tracer, Pid)>, Failure> {
+    fn start_traced(&mut self) -> Result<Option<(Tracer, Pid, Start)>, Failure> {
         let main = self.spawn(&["--traced"])?;
         let stopped = rustix::process::Pid::from_raw(main.as_raw());
         waitpid(stopped, WaitOptions::UNTRACED)?;
-        match Tracer::seize(main) {
-            Ok(tracer) => Ok(Some((tracer, main))),
-            Err(_) => {
-                kill(main, Signal::SIGKILL)?;
-                wait(main);
-                Ok(None)
-            }
-        }
+        let Ok(mut tracer) = Tracer::seize(main) else {
+            kill(main, Signal::SIGKILL)?;
+            wait(main);
+            return Ok(None);
+        };
+        let start = tracer.begin();
+        Ok((start != Start::Refused).then_some((tracer, main, start)))
     }
 
     fn start_untraced(&mut self) -> Result<Pid, Failure> {

@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use rustix::process::{WaitOptions, WaitStatus, waitpid};
 
 use super::files::is_of_system;
+use super::filter::REFUSED;
 use super::{End, Stamp, Use};
 
 /// Files of which it is known what was done with them. Of more only the number.
@@ -161,9 +162,12 @@ impl Registers {
     }
 }
 
-/// How the tracing of the command went.
-pub(super) enum Traced {
-    /// It has ended.
+/// How the command began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It runs.
+    Begun,
+    /// It cannot be run, which has been said.
     Ended(End),
     /// The kernel did not take the filter; the command has not begun.
     Refused,
@@ -218,19 +222,27 @@ impl Tracer {
         (files, problems)
     }
 
+    /// Follows until the process has become the command.
+    pub(super) fn begin(&mut self) -> Start {
+        while !self.has_begun {
+            match self.step() {
+                Ok(Some(End::Code(code))) if code == i32::from(REFUSED) => return Start::Refused,
+                Ok(Some(end)) => return Start::Ended(end),
+                Ok(None) => {}
+                Err(_) => return Start::Refused,
+            }
+        }
+        Start::Begun
+    }
+
     /// Follows until the command itself has ended.
-    pub(super) fn follow(&mut self) -> Traced {
+    pub(super) fn follow(&mut self) -> End {
         loop {
             match self.step() {
-                Ok(Some(end))
-                    if !self.has_begun && end == End::Code(super::filter::REFUSED.into()) =>
-                {
-                    return Traced::Refused;
-                }
-                Ok(Some(end)) => return Traced::Ended(end),
+                Ok(Some(end)) => return end,
                 Ok(None) => {}
                 // It cannot be waited for: it was ended together with its tracing.
-                Err(_) => return Traced::Ended(End::Signal(libc::SIGKILL)),
+                Err(_) => return End::Signal(libc::SIGKILL),
             }
         }
     }
