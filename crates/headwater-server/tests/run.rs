@@ -551,6 +551,20 @@ fn where_tracing_is_refused_the_command_runs_and_the_run_says_so() {
 }
 
 #[test]
+fn a_signal_that_tracing_swallows_is_said() {
+    let scene = Scene::new(&[]);
+    let script = "import os, signal\n\
+                  signal.signal(signal.SIGRTMIN, lambda *_: print('got it'))\n\
+                  os.kill(os.getpid(), signal.SIGRTMIN)\n";
+    let done = scene.python(script);
+    let said = text(&done.stderr);
+    assert!(said.contains("signal 34 is kept from the command"), "{said}");
+    assert!(scene.recorded().text("run.problems").contains("signal 34 is kept"));
+    let done = scene.run(&["--no-trace"], &["python3", "script.py"]);
+    assert_eq!(text(&done.stdout), "got it\n");
+}
+
+#[test]
 fn a_program_that_cannot_be_run_ends_as_in_a_shell() {
     use std::os::unix::fs::PermissionsExt as _;
     let scene = Scene::new(&[("broken", "#!/no/such/interpreter\n")]);

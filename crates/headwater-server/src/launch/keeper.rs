@@ -109,7 +109,9 @@ impl Keeper<'_> {
         let main = self.spawn(&["--traced"])?;
         let stopped = rustix::process::Pid::from_raw(main.as_raw());
         waitpid(stopped, WaitOptions::UNTRACED)?;
-        let Ok(mut tracer) = Tracer::seize(main) else {
+        let report = self.report.clone();
+        let tell_lost = Box::new(move |number| report.say(&Message::Lost(number)));
+        let Ok(mut tracer) = Tracer::seize(main, tell_lost) else {
             kill(main, Signal::SIGKILL)?;
             wait(main);
             return Ok(None);

@@ -321,6 +321,11 @@ fn follow(events: &Receiver<Event>) -> (Outcome, Option<i32>) {
                 waiting.remove(&number);
                 heard.insert(number, Instant::now());
             }
+            Ok(Event::Said(Message::Lost(number))) => {
+                let hint = "hint: if the command hangs, use `--no-trace`";
+                let problem = super::trace::lost_signal(number);
+                let _ = writeln!(io::stderr(), "headwater: {problem}\n{hint}");
+            }
             Ok(Event::Said(Message::Ended(outcome))) => return (outcome, asked),
             Ok(Event::Signal(number, is_for_group)) => {
                 if [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&number) {

@@ -173,6 +173,11 @@ pub(super) enum Start {
     Refused,
 }
 
+/// Says that a signal did not reach the command.
+pub(super) fn lost_signal(number: i32) -> String {
+    format!("The real-time signal {number} is kept from the command while files are observed.")
+}
+
 /// The tracer of a command.
 pub(super) struct Tracer {
     main: Pid,
@@ -182,13 +187,15 @@ pub(super) struct Tracer {
     stopped: Vec<Pid>,
     has_begun: bool,
     is_over: bool,
-    /// Signals that could not be passed on.
+    /// Signals that could not be passed on, and who is told at once.
     lost: Vec<i32>,
+    tell_lost: Box<dyn Fn(i32)>,
 }
 
 impl Tracer {
     /// Takes hold of a process that has stopped itself, and lets it go on.
-    pub(super) fn seize(main: Pid) -> Result<Self, Errno> {
+    /// Tells of the first of each kind of signal that cannot be passed on.
+    pub(super) fn seize(main: Pid, tell_lost: Box<dyn Fn(i32)>) -> Result<Self, Errno> {
         let options = Options::PTRACE_O_TRACESECCOMP
             | Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACEFORK
@@ -207,6 +214,7 @@ impl Tracer {
             has_begun: false,
             is_over: false,
             lost: Vec::new(),
+            tell_lost,
         })
     }
 
@@ -215,9 +223,7 @@ impl Tracer {
         self.is_over = true;
         let (files, mut problems) = self.files.take();
         for number in &self.lost {
-            problems.push(format!(
-                "The real-time signal {number} was not passed on to the command; `--no-trace` does."
-            ));
+            problems.push(lost_signal(*number));
         }
         (files, problems)
     }
@@ -306,6 +312,7 @@ impl Tracer {
         // The library has no name for real-time signals, and so no way to deliver them.
         if signal.is_none() && !self.lost.contains(&number) {
             self.lost.push(number);
+            (self.tell_lost)(number);
         }
         let _ = ptrace::cont(pid, signal);
     }
