@@ -148,6 +148,10 @@ class Methods:
         """A field as an argument with its default."""
         one = self.type_of(field)
         if field.label == REPEATED:
+            _, entry = self.named.get(field.type_name, (None, None))
+            if isinstance(entry, descriptor_pb2.DescriptorProto) and entry.options.map_entry:
+                key, value = (self.type_of(each) for each in entry.field)
+                return f"{field.name}: Optional[Mapping[{key}, {value}]] = None"
             return f"{field.name}: Optional[Iterable[{one}]] = None"
         if file.syntax == "proto3" and one in ZERO and not field.proto3_optional:
             return f"{field.name}: {one} = {ZERO[one]}"

@@ -59,15 +59,29 @@ for entry in "${pythons[@]}"; do
         pytest-timeout pytest-xdist
     servers=()
     if [ "$interpreter" = "$newest" ]; then
-        pip "$venv/bin/python" install pandas pyarrow mypy types-protobuf grpc-stubs pg8000 pymysql
+        pip "$venv/bin/python" install pandas pyarrow polars Pillow fsspec tqdm \
+            mypy types-protobuf grpc-stubs pg8000 pymysql
     else
         # Database servers are slow to make databases, and do not care which Python asks.
         servers=(-u HEADWATER_TEST_POSTGRES -u HEADWATER_TEST_MYSQL)
     fi
     # Not from the checkout: what is installed is tested.
     (cd "$repo/python/tests" && env "${servers[@]+"${servers[@]}"}" \
-        "$venv/bin/python" -m pytest --quiet --timeout 300 --numprocesses 4 --ignore tfx)
+        "$venv/bin/python" -m pytest --quiet --timeout 300 --numprocesses 4 --ignore tfx \
+        --ignore autolog)
 done
+say "What autolog records, with the libraries themselves"
+autolog=$repo/.venv/autolog
+"$newest" -m venv --clear "$autolog"
+pip "$autolog/bin/python" install "$wheels"/*.whl grpcio pytest pytest-timeout pytest-xdist \
+    -r "$repo/python/tests/autolog/requirements.txt"
+if [ -n "${HEADWATER_TEST_REQUIRED:-}" ]; then
+    pip "$autolog/bin/python" install -r "$repo/python/tests/autolog/requirements-torch.txt"
+else
+    printf '\nSKIPPED: PyTorch, which is 5 GB: python/tests/autolog/requirements-torch.txt\n' >&2
+fi
+(cd "$repo/python/tests/autolog" &&
+    "$autolog/bin/python" -m pytest --quiet --timeout 300 --numprocesses 2)
 say "Types"
 cd "$wheels"
 "$venv/bin/mypy" --config-file "$repo/python/pyproject.toml" -p headwater

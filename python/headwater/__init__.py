@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from headwater import errors
@@ -18,27 +19,52 @@ from headwater.tables import to_arrow, to_pandas
 from headwater.values import value
 
 if TYPE_CHECKING:
+    from headwater.artifacts import Artifact, artifact, dataset, load, model
+    from headwater.autolog import autolog
+    from headwater.evaluations import evaluation
     from headwater.recorder import Run, current_run, init, run
+    from headwater.steps import explain, forget, step
+    from headwater.syncing import sync
 
 __all__ = [
+    "Artifact",
     "Run",
     "Store",
     "__version__",
+    "artifact",
+    "autolog",
     "current_run",
+    "dataset",
     "errors",
+    "evaluation",
+    "explain",
+    "forget",
     "init",
+    "load",
+    "model",
     "open",
     "run",
+    "step",
+    "sync",
     "to_arrow",
     "to_pandas",
     "value",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The recorder, which takes a while to import: clients of MLMD do not need it."""
-    if name in ("Run", "current_run", "init", "run"):
-        from headwater import recorder
+# What takes a while to import, and clients of MLMD do not need.
+_LATER = {
+    "artifacts": ("Artifact", "artifact", "dataset", "load", "model"),
+    "autolog": ("autolog",),
+    "evaluations": ("evaluation",),
+    "recorder": ("Run", "current_run", "init", "run"),
+    "steps": ("explain", "forget", "step"),
+    "syncing": ("sync",),
+}
 
-        return getattr(recorder, name)
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(importlib.import_module(f"headwater.{module}"), name)
     raise AttributeError(f"module 'headwater' has no attribute {name!r}")

@@ -907,9 +907,7 @@ class Methods:
         self,
         *,
         name: str = "",
-        parts: Optional[
-            Iterable[Union[headwater_pb2.BeginStepRequest.PartsEntry, Mapping[str, Any]]]
-        ] = None,
+        parts: Optional[Mapping[str, str]] = None,
         claimant: str = "",
         lease_ms: int = 0,
         age_ms_max: Optional[int] = None,

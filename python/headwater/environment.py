@@ -732,6 +732,11 @@ def _variables(patterns: Iterable[str]) -> dict[str, str]:
     return redact(chosen)
 
 
+def seeds() -> dict[str, str]:
+    """By module what its random numbers start from or are at now, as in ``Environment.seeds``."""
+    return _seeds([])
+
+
 def _seeds(problems: list[str]) -> dict[str, str]:
     """Only of modules that are imported: importing one changes what the program does."""
     seeds = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or "random"}

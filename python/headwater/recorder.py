@@ -13,70 +13,65 @@ the end of the run is said in a warning.
 from __future__ import annotations
 
 import atexit
-import collections
 import contextlib
 import contextvars
 import getpass
-import logging
 import math
 import multiprocessing.util
 import numbers
 import os
 import socket
 import sys
-import threading
-import time
 import traceback
 import uuid
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from headwater import errors, vocabulary
+from headwater.sender import FINISH_SECONDS_MAX, Sender, now_ms
 from headwater.store import Store
-from headwater.store import open as open_store
-from headwater.values import value as property_value
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-SEND_EVERY_SECONDS = 1.0
-HEARTBEAT_EVERY_SECONDS = 30.0
-# A run without a sign of life for this long has died.
-DEAD_AFTER_SECONDS = 600.0
-# How long the end of a run waits for the store.
-FINISH_SECONDS_MAX = 30.0
-# Points that wait for a store that cannot be reached; of more the oldest are given up.
-POINTS_WAITING_MAX = 2_000_000
-_POINTS_PER_REQUEST = 100_000
-_SEND_AT_ONCE = 10_000
-_PAUSE_SECONDS_MAX = 15.0
+if TYPE_CHECKING:
+    from headwater.artifacts import Artifact
+
 _TEXT_CHARACTERS_MAX = 100_000
 
-_log = logging.getLogger("headwater")
 _current: contextvars.ContextVar[Optional[Run]] = contextvars.ContextVar("run", default=None)
 _running: set[Run] = set()
-_defaults: dict[str, Optional[str]] = {"store": None, "experiment": None}
-
-# Worth another attempt: the store may be there again, or the writer in the way gone.
-_PASSING = (
-    errors.UnavailableError,
-    errors.AbortedError,
-    errors.DeadlineExceededError,
-    errors.ResourceExhaustedError,
-    errors.CancelledError,
-    errors.UnknownError,
-)
+defaults: dict[str, Any] = {
+    "store": None,
+    "experiment": None,
+    "artifacts": None,
+    "describe": True,
+}
 
 
-def init(store: Optional[str] = None, *, experiment: Optional[str] = None) -> None:
+def init(
+    store: Optional[str] = None,
+    *,
+    experiment: Optional[str] = None,
+    artifacts: Optional[str] = None,
+    describe: bool = True,
+) -> None:
     """Says where runs are recorded, and in which experiment, when :func:`run` does not.
 
     Args:
       store: a URL as for :func:`headwater.open`. Without one it is the environment variable
         ``HEADWATER_STORE``, or ``sqlite:headwater.db``: what ``headwater serve`` serves.
       experiment: the name of the experiment.
+      artifacts: the folder for objects that are in no file. Without one it is the environment
+        variable ``HEADWATER_ARTIFACTS``, or ``headwater-artifacts``.
+      describe: whether runs say which code runs, and in what environment.
     """
-    _defaults.update(store=store, experiment=experiment)
+    defaults.update(store=store, experiment=experiment, artifacts=artifacts, describe=describe)
+
+
+def place() -> str:
+    """The URL of the store where runs are recorded that do not say."""
+    found = defaults["store"] or os.environ.get("HEADWATER_STORE") or "sqlite:headwater.db"
+    return str(found)
 
 
 def current_run() -> Optional[Run]:
@@ -112,7 +107,7 @@ def run(
     Raises:
       ValueError: the name is empty, the kind unknown, or a pipeline's run has no pipeline.
     """
-    made = Run(name, kind, experiment or _defaults["experiment"], pipeline, pipeline_run, store)
+    made = Run(name, kind, experiment or defaults["experiment"], pipeline, pipeline_run, store)
     if params:
         made.log_params(params)
     if tags:
@@ -145,25 +140,33 @@ class Run:
         self.name = name
         self.kind = kind
         self.key = f"{name[:80]}-{uuid.uuid4().hex}"
-        self._contexts = [
-            (type_name, context)
-            for type_name, context in (
-                (vocabulary.EXPERIMENT, experiment),
-                (vocabulary.PIPELINE, pipeline),
-                (vocabulary.PIPELINE_RUN, pipeline_run and f"{pipeline}/{pipeline_run}"),
-            )
-            if context
-        ]
         self._parent = _current.get()
-        self._place = store or _defaults["store"] or os.environ.get("HEADWATER_STORE")
+        self._place = store or place()
+        given = {
+            vocabulary.EXPERIMENT: experiment,
+            vocabulary.PIPELINE: pipeline,
+            vocabulary.PIPELINE_RUN: pipeline_run and f"{pipeline}/{pipeline_run}",
+        }
+        self._contexts = [(kind, context) for kind, context in given.items() if context]
+        if self._parent is not None and self._parent._place == self._place:
+            # A part of a run belongs where the run does.
+            inherited = [vocabulary.EXPERIMENT]
+            if not pipeline:
+                inherited += [vocabulary.PIPELINE, vocabulary.PIPELINE_RUN]
+            self._contexts += [
+                (kind, context)
+                for kind, context in self._parent._contexts
+                if kind in inherited and not given[kind]
+            ]
         self._state = pb.Execution.RUNNING
         self._token: Optional[contextvars.Token[Optional[Run]]] = None
         self._is_finished = False
         self._is_forked = False
-        self._sender = _Sender(self, self._place or "sqlite:headwater.db")
+        self._captures = bool(defaults["describe"])
+        self._sender = Sender(self, self._place)
 
     def _begin(self) -> None:
-        started = _now_ms()
+        started = now_ms()
         self._sender.put(
             {
                 vocabulary.RUN_NAME: self.name,
@@ -190,6 +193,11 @@ class Run:
             problem = self._sender.problem or "the store has not answered"
             raise errors.UnavailableError(f"run {self.name!r} has no id yet: {problem}")
         return found
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all that was said of it is in the store."""
+        return self._sender.is_whole and not self._sender.has_more()
 
     def log_param(self, name: str, value: Any) -> None:
         """Records a parameter: a bool, int, float or str as it is, anything else as text."""
@@ -236,13 +244,68 @@ class Run:
         for name, value in metrics.items():
             self._sender.point(name, value, step, time_ms)
 
-    def input(self, artifact_id: int, role: str = "input") -> None:
-        """Records that the run reads an artifact of the store, such as its ``"training"`` data."""
-        self._sender.event(artifact_id, pb.Event.INPUT, role)
+    def input(self, source: Any, role: str = "input") -> Union[int, Artifact]:
+        """Records that the run reads something.
 
-    def output(self, artifact_id: int, role: str = "output") -> None:
-        """Records that the run made an artifact of the store, such as a ``"model"``."""
-        self._sender.event(artifact_id, pb.Event.OUTPUT, role)
+        Args:
+          source: what :func:`headwater.dataset` and its like make; or the id of an artifact; or
+            what :func:`headwater.dataset` takes: a file, a folder, a URL, a frame.
+          role: what it is to the run, as in ``"training"`` or ``"evaluation"``.
+
+        Returns:
+          The artifact.
+        """
+        from headwater import artifacts
+
+        found = artifacts.of(source, "dataset")
+        self._sender.link(found, pb.Event.INPUT, role)
+        return found
+
+    def output(
+        self, source: Any, role: str = "output", *, made_from: Iterable[Any] = ()
+    ) -> Union[int, Artifact]:
+        """Records that the run made something.
+
+        Args:
+          source: as for :meth:`input`; an object that is no data is saved.
+          role: what it is to the run, as in ``"model"`` or ``"predictions"``.
+          made_from: the inputs that it came from, where not all of the run's count.
+
+        Returns:
+          The artifact.
+        """
+        from headwater import artifacts
+
+        kind = "model" if role in ("model", "checkpoint") else "artifact"
+        found = artifacts.of(source, kind)
+        sources = [artifacts.of(each, "dataset") for each in made_from]
+        self._sender.link(found, pb.Event.OUTPUT, role, sources)
+        return found
+
+    def checkpoint(
+        self,
+        source: Any,
+        step: int,
+        *,
+        metrics: Optional[Mapping[str, float]] = None,
+        **options: Any,
+    ) -> Artifact:
+        """Records the weights of a step.
+
+        Args:
+          source: a file, a folder, a URL; or an object, which is saved.
+          step: as in :meth:`log_metric`.
+          metrics: those of the step, by which the best checkpoint is found.
+          options: as for :func:`headwater.model`.
+        """
+        from headwater import artifacts
+
+        said = {f"{vocabulary.METRIC}{name}": float(of) for name, of in (metrics or {}).items()}
+        made = artifacts.model(
+            source, name=f"{self.key}/checkpoint", **{vocabulary.STEP: step, **said, **options}
+        )
+        self._sender.link(made, pb.Event.OUTPUT, "checkpoint")
+        return made
 
     def flush(self, timeout: float = FINISH_SECONDS_MAX) -> bool:
         """Waits until what was logged is stored, at most so many seconds; whether it is."""
@@ -270,7 +333,7 @@ class Run:
         # A process that was forked sends what it has, and leaves the end to the one that began.
         if not self._is_forked:
             self._state = state
-            self._sender.put({vocabulary.RUN_ENDED: _now_ms()})
+            self._sender.put({vocabulary.RUN_ENDED: now_ms()})
         self._sender.finish(FINISH_SECONDS_MAX)
         _running.discard(self)
 
@@ -301,412 +364,11 @@ class Run:
         return f"<headwater.Run {self.key}>"
 
 
-class _Batch:
-    """Points that are sent together, under a number that says that they were sent before."""
-
-    def __init__(self, sequence: int, series: list[dict[str, Any]]) -> None:
-        self.sequence = sequence
-        self.series = series
-        self.points = sum(len(each["values"]) for each in series)
-
-
-class _Sender:
-    """Sends what was logged, in a thread of its own, as often as it takes."""
-
-    def __init__(self, run: Run, place: Union[str, Store]) -> None:
-        self._run = run
-        self._place = place
-        self._reset()
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._sending = threading.Lock()
-        self._is_paused = False
-        self._is_over = False
-        self._wake = threading.Event()
-        self._has_id = threading.Event()
-        self._ends = threading.Event()
-        self._points: collections.deque[tuple[str, Optional[int], int, float]] = collections.deque()
-        self._properties: dict[str, Any] = {}
-        self._events: collections.deque[pb.Event] = collections.deque()
-        self._writer = uuid.uuid4().hex
-        self._sequence = 0
-        self._last_steps: dict[str, int] = {}
-        self._batches: collections.deque[_Batch] = collections.deque()
-        self._sent_state: Optional[int] = None
-        self._beat = time.monotonic()
-        self._thread: Optional[threading.Thread] = None
-        self._id: Optional[int] = None
-        self._store: Optional[Store] = None
-        self.problem: Optional[str] = None
-        self.lost = 0
-
-    # What callers do.
-
-    def put(self, properties: Mapping[str, Any]) -> None:
-        if self._is_over:
-            self._leave_out(f"what is said of it, {', '.join(properties)},", self._over())
-            return
-        with self._lock:
-            for name, value in properties.items():
-                self._properties[_text(name)] = _text(value) if isinstance(value, str) else value
-
-    def point(self, name: str, value: Any, step: Optional[int], time_ms: Optional[int]) -> None:
-        if type(value) is not float:
-            try:
-                value = float(value)
-            except Exception as error:
-                self._leave_out(f"metric {name!r}", error)
-                return
-        if time_ms is None:
-            time_ms = time.time_ns() // 1_000_000
-        points = self._points
-        points.append((str(name), step, time_ms, value))
-        if self._is_over:
-            points.pop()
-            self._leave_out(f"metric {name!r}", self._over())
-            return
-        if len(points) >= _SEND_AT_ONCE:
-            if len(points) > POINTS_WAITING_MAX:
-                points.popleft()
-                self.lost += 1
-            self._wake.set()
-
-    def event(self, artifact_id: int, kind: pb.Event.Type, role: str) -> None:
-        event = pb.Event(artifact_id=artifact_id, type=kind)
-        event.milliseconds_since_epoch = _now_ms()
-        event.path.steps.add().key = _text(role)
-        self._events.append(event)
-
-    def id_of(self, timeout: float) -> Optional[int]:
-        self._wake.set()
-        self._has_id.wait(timeout)
-        return self._id
-
-    def flush(self, timeout: float) -> bool:
-        until = time.monotonic() + timeout
-        while self.has_more():
-            left = until - time.monotonic()
-            if left <= 0 or self._thread is None or not self._thread.is_alive():
-                return not self.has_more()
-            self._wake.set()
-            time.sleep(min(left, 0.005))
-        return True
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="headwater-run", daemon=True)
-        self._thread.start()
-
-    def finish(self, timeout: float) -> None:
-        self._ends.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-        self._is_over = True
-        left = len(self._points) + sum(batch.points for batch in self._batches) + self.lost
-        if left or self.has_more():
-            warnings.warn(
-                f"run {self._run.name!r} is not stored whole: {left} points of metrics and"
-                f" {len(self._properties)} properties are lost;"
-                f" {self.problem or 'the warnings before say why'}",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-
-    def _over(self) -> Exception:
-        return RuntimeError(f"run {self._run.name!r} has ended")
-
-    def has_more(self) -> bool:
-        ends = self._ends.is_set() and self._sent_state != self._run._state
-        return (
-            bool(self._points or self._batches or self._properties or self._events or ends)
-            or self._sending.locked()
-        )
-
-    # What the thread does.
-
-    def _work(self) -> None:
-        pause = 0.0
-        try:
-            while True:
-                self._wake.wait(pause or SEND_EVERY_SECONDS)
-                self._wake.clear()
-                with self._sending:
-                    pause = self._try(pause)
-                if self._ends.is_set() and not self.has_more():
-                    return
-                if pause:
-                    time.sleep(min(pause, 0.2))  # also where somebody waits for all to be sent
-        finally:
-            if self._store is not None and self._store is not self._place:
-                self._store.close()
-
-    def _try(self, pause: float) -> float:
-        """Sends all there is; how long to wait if that did not work."""
-        try:
-            while self._send():
-                pass
-        except _PASSING as error:
-            self._note(error)
-            return min(pause * 2 or 0.2, _PAUSE_SECONDS_MAX)
-        except Exception as error:
-            self._give_up(error)
-            return min(pause * 2 or 0.2, _PAUSE_SECONDS_MAX)
-        return 0.0
-
-    def _send(self) -> bool:
-        """Sends a part; whether there is more."""
-        store = self._open()
-        if self._id is None:
-            self._id = self._make(store)
-            self._has_id.set()
-            with contextlib.suppress(errors.StatusError):
-                self._bury(store)
-        self._send_events(store)
-        self._send_points(store)
-        if not self._points:
-            self._send_properties(store)
-        return bool(self._points or self._batches)
-
-    def _open(self) -> Store:
-        if self._store is None:
-            place = self._place
-            self._store = open_store(place) if isinstance(place, str) else place
-        return self._store
-
-    def _make(self, store: Store) -> int:
-        """Makes the execution and what it is in. The same again finds what was made."""
-        run = self._run
-        type_name, base = vocabulary.RUN_KINDS[run.kind]
-        execution_type = pb.ExecutionType(name=type_name)
-        if base:
-            execution_type.base_type = base
-        made = store.put_execution_type(execution_type=execution_type, can_omit_fields=True)
-        contexts = [
-            pb.Context(type_id=_context_type(store, kind), name=name)
-            for kind, name in run._contexts
-        ]
-        execution = pb.Execution(
-            type_id=made.type_id, name=run.key, last_known_state=pb.Execution.RUNNING
-        )
-        if run._parent is not None and run._parent._place == run._place:
-            parent = run._parent._sender.id_of(FINISH_SECONDS_MAX)
-            if parent is not None:
-                execution.custom_properties[vocabulary.RUN_PARENT].int_value = parent
-        with self._lock:
-            # What callers said may be refused, and comes afterwards.
-            own = {name: of for name, of in self._properties.items() if name.startswith("run.")}
-        for name, value in own.items():
-            execution.custom_properties[name].CopyFrom(property_value(value))
-        try:
-            answer = store.put_execution(
-                execution=execution,
-                contexts=contexts,
-                options={"reuse_context_if_already_exist": True},
-            )
-        except errors.AlreadyExistsError:
-            found = store.get_execution_by_type_and_name(
-                type_name=type_name, execution_name=run.key
-            )
-            return int(found.execution.id)
-        ids = dict(zip((kind for kind, _ in run._contexts), answer.context_ids))
-        if vocabulary.PIPELINE_RUN in ids:
-            pair = (ids[vocabulary.PIPELINE], ids[vocabulary.PIPELINE_RUN])
-            link = pb.ParentContext(parent_id=pair[0], child_id=pair[1])
-            with contextlib.suppress(errors.AlreadyExistsError):
-                store.put_parent_contexts(parent_contexts=[link])
-        return int(answer.execution_id)
-
-    def _send_events(self, store: Store) -> None:
-        while self._events:
-            event = self._events[0]
-            event.execution_id = self._id or 0
-            try:
-                store.put_events(events=[event])
-            except errors.AlreadyExistsError:
-                pass
-            except _PASSING:
-                raise
-            except errors.StatusError as error:
-                self._leave_out(f"artifact {event.artifact_id}", error)
-            self._events.popleft()
-
-    def _send_points(self, store: Store) -> None:
-        if not self._batches and not self._take_batch():
-            return
-        batch = self._batches[0]
-        try:
-            store.log_metrics(
-                execution_id=self._id or 0,
-                writer=self._writer,
-                sequence=batch.sequence,
-                series=batch.series,
-            )
-        except errors.InvalidArgumentError as error:
-            if len(batch.series) == 1:
-                self.lost += batch.points
-                self._leave_out(f"metric {batch.series[0]['name']!r}", error)
-            # Each metric by itself, so that a bad one costs no other.
-            for series in batch.series if len(batch.series) > 1 else ():
-                self._sequence += 1
-                self._batches.append(_Batch(self._sequence, [series]))
-        self._batches.popleft()
-
-    def _take_batch(self) -> bool:
-        """Makes a batch of the points that wait, and has it sent until it is stored."""
-        series: dict[str, dict[str, Any]] = {}
-        for _ in range(min(len(self._points), _POINTS_PER_REQUEST)):
-            name, step, time_ms, value = self._points.popleft()
-            try:
-                step = _int64(self._last_steps.get(name, -1) + 1 if step is None else step)
-                time_ms = _int64(time_ms)
-            except Exception as error:
-                self.lost += 1
-                self._leave_out(f"a point of {name!r}", error)
-                continue
-            self._last_steps[name] = step
-            of = series.get(name)
-            if of is None:
-                of = {"name": _text(name), "steps": [], "times_ms": [], "values": []}
-                series[name] = of
-            of["steps"].append(step)
-            of["times_ms"].append(time_ms)
-            of["values"].append(value)
-        if not series:
-            return False
-        self._sequence += 1
-        self._batches.append(_Batch(self._sequence, list(series.values())))
-        return True
-
-    def _send_properties(self, store: Store) -> None:
-        state = self._run._state
-        if time.monotonic() - self._beat > HEARTBEAT_EVERY_SECONDS:
-            self.put({vocabulary.RUN_HEARTBEAT: _now_ms()})
-        with self._lock:
-            sent = dict(self._properties)
-        if not sent and self._sent_state == state:
-            return
-        try:
-            self._update(store, state, sent)
-        except errors.InvalidArgumentError:
-            for name, value in sent.items():
-                try:
-                    self._update(store, state, {name: value})
-                except errors.InvalidArgumentError as error:
-                    self._leave_out(f"property {name!r}", error)
-        self._beat = time.monotonic()
-        self._sent_state = state
-        with self._lock:
-            for name, value in sent.items():
-                if self._properties.get(name) is value:
-                    del self._properties[name]
-
-    def _update(
-        self, store: Store, state: pb.Execution.State, properties: Mapping[str, Any]
-    ) -> None:
-        update = pb.Execution(id=self._id or 0)
-        paths = [f"custom_properties.{name}" for name in properties]
-        if not self._run._is_forked:
-            update.last_known_state = state
-            paths.append("last_known_state")
-            if state == pb.Execution.COMPLETE:
-                # It may have slept for so long that another run took it for dead.
-                paths.append(f"custom_properties.{vocabulary.RUN_ERROR}")
-        for name, value in properties.items():
-            update.custom_properties[name].CopyFrom(property_value(value))
-        if paths:
-            store.put_executions(executions=[update], update_mask={"paths": paths})
-
-    def _bury(self, store: Store) -> None:
-        """Marks runs as failed whose processes died: by the store's clock, they have not said for
-        long that they live."""
-        (own,) = store.get_executions_by_id(execution_ids=[self._id or 0]).executions
-        before = own.create_time_since_epoch - int(DEAD_AFTER_SECONDS * 1000)
-        # Older ones were looked at by the runs before; so it costs the same in any store.
-        dead = store.list_executions(
-            filter=f"id > {own.id - 2000} AND last_known_state = RUNNING"
-            f" AND last_update_time_since_epoch < {before}"
-            f" AND custom_properties.`{vocabulary.RUN_HEARTBEAT}` > 0",
-            page_size=100,
-        ).executions
-        for execution in dead:
-            last = execution.custom_properties[vocabulary.RUN_HEARTBEAT].int_value
-            buried = pb.Execution(id=execution.id, last_known_state=pb.Execution.FAILED)
-            text = "the process ended without a word"
-            buried.custom_properties[vocabulary.RUN_ERROR].string_value = text
-            buried.custom_properties[vocabulary.RUN_ENDED].int_value = last
-            names = (vocabulary.RUN_ERROR, vocabulary.RUN_ENDED)
-            paths = ["last_known_state", *(f"custom_properties.{name}" for name in names)]
-            store.put_executions(executions=[buried], update_mask={"paths": paths})
-
-    def _note(self, error: Exception) -> None:
-        if self.problem is None:
-            _log.warning("run %r is not stored yet: %s", self._run.name, error)
-        self.problem = str(error)
-
-    def _give_up(self, error: Exception) -> None:
-        """What was refused for good would be refused again."""
-        self._note(error)
-        if self._id is None:
-            return
-        if self._batches:
-            self.lost += self._batches.popleft().points
-            return
-        with self._lock:
-            self._properties.clear()
-        self._sent_state = self._run._state
-
-    def _leave_out(self, what: str, error: Exception) -> None:
-        warnings.warn(f"{what} is left out: {error}", RuntimeWarning, stacklevel=5)
-
-    def pause(self) -> None:
-        """Sends nothing until told to go on, if what is being sent comes to an end soon."""
-        self._is_paused = self._sending.acquire(timeout=2.0)
-
-    def go_on(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            self._sending.release()
-
-    def after_fork(self) -> None:
-        """Goes on in a process that was forked: the parent sends what it had."""
-        known, place = self._id, self._place
-        self._reset()
-        if known is not None:
-            self._id = known
-            self._has_id.set()
-        if not isinstance(place, str):
-            self._place = place.url
-        self._sent_state = self._run._state
-        self.start()
-
-
-def _context_type(store: Store, name: str) -> int:
-    made = store.put_context_type(context_type={"name": name}, can_omit_fields=True)
-    return int(made.type_id)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
     except Exception:  # no name for the number, as in many containers
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-
-
-def _int64(number: Any) -> int:
-    found = int(number)
-    if not -(2**63) <= found < 2**63:
-        raise OverflowError(f"{found} has more than 64 bits")
-    return found
-
-
-def _text(text: str) -> str:
-    """The text without what UTF-8 cannot say, such as half of a pair of surrogates."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _flat(prefix: str, params: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:

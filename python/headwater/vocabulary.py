@@ -20,6 +20,39 @@ RUN_KINDS = {
     "deploy": ("headwater.Deploy", _Base.DEPLOY),
 }
 
+# Kinds of version: the type of the artifact, its base type, and the type of the context that counts
+# the versions of one name.
+VERSION_KINDS = {
+    "dataset": ("headwater.Dataset", pb.ArtifactType.DATASET, "headwater.RegisteredDataset"),
+    "model": ("headwater.Model", pb.ArtifactType.MODEL, "headwater.RegisteredModel"),
+    "artifact": ("headwater.Artifact", pb.ArtifactType.UNSET, "headwater.RegisteredArtifact"),
+}
+# Other artifacts.
+METRICS = ("headwater.Metrics", pb.ArtifactType.METRICS)
+CODE = ("headwater.Code", pb.ArtifactType.UNSET)
+ENVIRONMENT = ("headwater.Environment", pb.ArtifactType.UNSET)
+
+# Custom properties of versions.
+DIGEST_SHA256 = "digest.sha256"
+DIGEST_MD5 = "digest.md5"
+DIGEST_FRAME = "digest.frame"
+SIZE_BYTES = "size_bytes"
+FILES = "files"
+FORMAT = "format"
+ROWS = "rows"
+COLUMN = "column."  # and the name: its type
+PROFILE = "profile"  # digest of a content
+FRAMEWORK = "framework"
+FRAMEWORK_VERSION = "framework_version"
+MODEL_TYPE = "model_type"
+FEATURES = "features"  # the ordered names of what a model reads, as a JSON list
+FEATURES_OUT = "features_out"  # what the steps before it make of them
+IMPORTANCE = "importance."  # and the name of the feature, as the library computes it
+ARCHITECTURE = "architecture"  # of layers, for people
+STEP = "step"  # of a checkpoint
+METRIC = "metrics."  # and the name
+SLICE = "slice."  # and the slice, `.metrics.` and the name
+
 # Contexts that runs are in. A run of a pipeline is a child of its pipeline.
 EXPERIMENT = "headwater.Experiment"
 PIPELINE = "headwater.Pipeline"
@@ -39,3 +72,16 @@ RUN_ERROR = "run.error"  # kind and text of what ended it
 RUN_TRACEBACK = "run.traceback"
 PARAM = "params."  # and the name; of a nested one the names with dots between
 TAG = "tag."
+RUN_ARGV = "run.argv"
+RUN_FOLDER = "run.folder"
+RUN_PROBLEMS = "run.problems"
+VARIABLE = "env."
+SEED = "seed."
+
+# Custom properties of a step that may be skipped.
+STEP_NAME = "step.name"
+STEP_FINGERPRINT = "step.fingerprint"
+STEP_PART = "step.part."  # and the name
+STEP_SAME_AS = "step.same_as"  # id of the execution whose outputs it has
+STEP_RETURNS = "step.returns"  # how what it returned is put together, as JSON
+STEP_MISS = "step.miss"  # why it ran though its parts were the same before

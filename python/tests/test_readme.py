@@ -14,7 +14,7 @@ def test_the_readmes_programs_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)
     programs = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(programs) == 3
+    assert len(programs) == 4
     for program in programs:
         exec(compile(program, str(README), "exec"), {})
     assert "0.9" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import warnings
 import pytest
 
 import headwater as hw
-from headwater import recorder
+from headwater import recorder, sender
 from headwater.values import plain
 from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -70,7 +70,8 @@ def test_a_run_is_an_execution_with_all_that_was_said_of_it(store):
     assert hw.current_run() is None
     execution, found = stored(store, run.id)
     assert (execution.type, execution.last_known_state) == ("headwater.Train", COMPLETE)
-    own = {name: of for name, of in found.items() if not name.startswith("run.")}
+    said = ("params.", "tag.")
+    own = {name: of for name, of in found.items() if name.startswith(said)}
     assert own == {
         "params.lr": 0.1,
         "params.epochs": 3,
@@ -130,6 +131,9 @@ def test_what_is_read_and_made_is_in_the_lineage(store):
         with pytest.warns(RuntimeWarning, match="artifact 99 is left out"):
             run.flush()
     events = store.get_events_by_execution_ids(execution_ids=[run.id]).events
+    described = [of.path.steps[0].key for of in events if of.artifact_id not in made]
+    assert described == ["code", "environment"]
+    events = [of for of in events if of.artifact_id in made]
     assert [(of.artifact_id, of.type, of.path.steps[0].key) for of in events] == [
         (made[0], pb.Event.INPUT, "training"),
         (made[1], pb.Event.OUTPUT, "model"),
@@ -231,7 +235,7 @@ def test_a_run_whose_process_was_killed_does_not_stay_running(file, monkeypatch)
     with hw.run("meanwhile", store=file):
         pass
     assert stored(file, killed.id)[0].last_known_state == RUNNING, "it may still be at work"
-    monkeypatch.setattr(recorder, "DEAD_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(sender, "DEAD_AFTER_SECONDS", 0.0)
     with hw.run("later", store=file) as later:
         later.flush()
     execution, found = stored(file, killed.id)
@@ -241,8 +245,8 @@ def test_a_run_whose_process_was_killed_does_not_stay_running(file, monkeypatch)
 
 
 def test_a_process_that_lives_says_so(file, monkeypatch):
-    monkeypatch.setattr(recorder, "HEARTBEAT_EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(recorder, "SEND_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "HEARTBEAT_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(sender, "SEND_EVERY_SECONDS", 0.05)
     with hw.run("train", store=file) as run:
         first = stored(file, run.id)[1]["run.heartbeat_ms"]
         until = time.monotonic() + 20
@@ -258,7 +262,7 @@ def test_a_server_that_goes_away_and_comes_back_has_everything_once(tmp_path, mo
     if not os.path.exists(BINARY):
         assert not os.environ.get("HEADWATER_TEST_REQUIRED"), f"{BINARY} is not built"
         pytest.skip(f"{BINARY} is not built")
-    monkeypatch.setattr(recorder, "SEND_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(sender, "SEND_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 60.0)
     server = Server(tmp_path / "server.db")
     with warnings.catch_warnings():
@@ -282,14 +286,61 @@ def test_a_server_that_goes_away_and_comes_back_has_everything_once(tmp_path, mo
 
 
 @pytest.mark.parametrize("place", ["grpc://127.0.0.1:1", "sqlite:/no/such/folder/x.db"])
-def test_a_store_that_is_never_there_breaks_no_script(place, monkeypatch):
+def test_a_store_that_is_never_there_breaks_no_script(place, tmp_path, monkeypatch):
     if place.startswith("grpc"):
         pytest.importorskip("grpc")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 0.5)
     run = hw.run("train", store=place)
     run.log_metrics({"a": 1.0, "b": 2.0, "c": 3.0})
     with pytest.raises(hw.errors.UnavailableError, match="has no id yet"):
         run.id  # noqa: B018, it is asked for
+    with pytest.warns(RuntimeWarning, match=r"not stored whole: 3 points .* are in 'sqlite:"):
+        run.finish()
+    assert not run.is_stored
+
+
+def test_what_no_store_took_is_put_aside_and_sent_later(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 0.5)
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    place = "sqlite:/no/such/folder/x.db"
+    run = hw.run("train", kind="train", experiment="churn", params={"lr": 0.1}, store=place)
+    data = run.input("data.csv", "training")
+    run.output(hw.model({"w": 1}, name="churn"), "model", made_from=[data])
+    run.log_metric("loss", math.nan, step=7)
+    with pytest.warns(RuntimeWarning, match="not stored whole"):
+        run.finish()
+    aside = f"sqlite:{tmp_path / 'headwater-offline.db'}"
+    with hw.open(file) as opened:
+        already = hw.dataset("data.csv", name="other").register(opened)
+        first = hw.sync(aside, to=opened)
+        assert (first.runs, first.points) == (1, 1)
+        assert hw.sync(aside, to=opened) == first
+        (execution,) = opened.get_executions().executions
+        contexts = opened.get_contexts_by_execution(execution_id=execution.id).contexts
+        nodes = {of.id: of for of in opened.get_artifacts().artifacts}
+        events = opened.get_events_by_execution_ids(execution_ids=[execution.id]).events
+    execution, found = stored(file, execution.id)
+    assert (execution.type, execution.last_known_state) == ("headwater.Train", COMPLETE)
+    assert execution.name == run.key
+    assert (found["params.lr"], found["metrics.loss.step"]) == (0.1, 7)
+    assert str(points(file, execution.id, "loss")) == "[(7, nan)]"
+    assert [of.name for of in contexts] == ["churn"]
+    read = {of.path.steps[0].key: nodes[of.artifact_id] for of in events}
+    assert (read["training"].name, read["model"].name) == ("data@1", "churn@1")
+    assert read["training"].id != already
+    (made,) = [of for of in events if of.path.steps[0].key == "model"]
+    assert [of.index for of in made.path.steps[2:]] == [read["training"].id]
+    assert {"code", "environment"} <= set(read)
+
+
+def test_points_are_lost_only_where_nothing_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recorder, "FINISH_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(sender, "OFFLINE", "no/such/folder/x.db")
+    run = hw.run("train", store="sqlite:/no/such/folder/x.db")
+    run.log_metrics({"a": 1.0, "b": 2.0, "c": 3.0})
     with pytest.warns(RuntimeWarning, match=r"not stored whole: 3 points .* are lost"):
         run.finish()
 
@@ -327,7 +378,7 @@ def test_a_run_that_has_ended_takes_no_more(file):
 def test_a_run_that_was_taken_for_dead_may_end_well(file, monkeypatch):
     with hw.run("sleeper", store=file) as sleeper:
         sleeper.flush()
-        monkeypatch.setattr(recorder, "DEAD_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr(sender, "DEAD_AFTER_SECONDS", 0.0)
         with hw.run("other", store=file) as other:
             other.flush()
         assert stored(file, sleeper.id)[0].last_known_state == FAILED

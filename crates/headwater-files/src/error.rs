@@ -49,7 +49,7 @@ impl fmt::Display for Error {
             Reason::Unreadable(error) => write!(f, "`{path}` cannot be read: {}", words(error)),
             Reason::BrokenLink(error) => write!(
                 f,
-                "`{path}` is a link that leads nowhere: {}\nhint: remove it, or make what it leads to",
+                "`{path}` is a link that leads nowhere: {}\nhint: remove it, or mend it",
                 words(error)
             ),
             Reason::Vanished => write!(

@@ -68,6 +68,15 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Print the MD5 and the SHA-256 of files and folders, by which their versions are known
     Hash(HashArgs),
+    /// Show why a step ran or was skipped, or make steps run again
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Show what a run ran in, write the files that make it again, or compare it with another run's
+    Env(EnvArgs),
+    /// Show what a run measured
+    Metrics(MetricsArgs),
+    /// Show where a metric of a run was best, and the checkpoint of that step
+    Best(BestArgs),
     /// Run any command and record it: code, environment, files read and written, resources, the end
     #[cfg(target_os = "linux")]
     Run(Box<RunArgs>),
@@ -116,6 +125,107 @@ pub(crate) struct HashArgs {
     /// Print a JSON object for each path, on a line of its own
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Say why a step ran, or what it was skipped for
+    Explain {
+        /// The step: an id, a name, or PIPELINE_RUN/STEP
+        #[arg(value_name = "RUN")]
+        step: String,
+
+        /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
+    /// Forget what steps made, so that they run again
+    Forget {
+        /// The name of the steps
+        #[arg(required_unless_present = "fingerprint", conflicts_with = "fingerprint")]
+        name: Option<String>,
+
+        /// A single step, by its `step.fingerprint`
+        #[arg(long, value_name = "DIGEST")]
+        fingerprint: Option<String>,
+
+        /// Tell a running server, as in http://127.0.0.1:8080; the store is then not opened
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvArgs {
+    /// The run: an id, a name, or PIPELINE_RUN/STEP
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+
+    /// Write the files that were kept, and the packages as `requirements.lock`, into a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Print what differs from another run's
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
+    pub(crate) diff: Option<String>,
+
+    /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// The run: an id, a name, or PIPELINE_RUN/STEP
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+
+    /// Metrics whose points to print: name, step, milliseconds since 1970, value; none for a summary
+    #[arg(value_name = "METRIC")]
+    pub(crate) names: Vec<String>,
+
+    /// Only the last point
+    #[arg(long, conflicts_with_all = ["min", "max", "at_step"])]
+    pub(crate) last: bool,
+
+    /// Only the smallest
+    #[arg(long, conflicts_with_all = ["max", "at_step"])]
+    pub(crate) min: bool,
+
+    /// Only the largest
+    #[arg(long, conflicts_with = "at_step")]
+    pub(crate) max: bool,
+
+    /// Only those of a step
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    pub(crate) at_step: Option<i64>,
+
+    /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BestArgs {
+    /// The run: an id, a name, or PIPELINE_RUN/STEP
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+
+    /// The metric
+    #[arg(long)]
+    pub(crate) metric: String,
+
+    /// Where it is smallest; so it is without either
+    #[arg(long, conflicts_with = "max")]
+    pub(crate) min: bool,
+
+    /// Where it is largest
+    #[arg(long)]
+    pub(crate) max: bool,
+
+    /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The binary `headwater`: reads the command line, runs one command, prints an error once.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod grpc;
@@ -55,6 +56,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             observe::init_logs(&log.or_filter("warn"))?;
             commands::migrate::run(&cli, args, &file)?;
         }
+        Command::Cache(ref command) => commands::cache::run(&cli, command, &file)?,
+        Command::Env(ref args) => commands::env::run(&cli, args, &file)?,
+        Command::Metrics(ref args) => commands::metrics::run(&cli, args, &file)?,
+        Command::Best(ref args) => commands::metrics::best(&cli, args, &file)?,
         Command::Hash(ref args) => commands::hash::run(args)?,
         #[cfg(target_os = "linux")]
         Command::Run(ref args) => return launch::run(&cli, args, &file),

@@ -96,3 +96,5 @@ pub const SIZE_BYTES: &str = "size_bytes";
 pub const FILES: &str = "files";
 /// What a version is written in, as in `csv`.
 pub const FORMAT: &str = "format";
+/// Of a checkpoint: the step whose weights it has.
+pub const CHECKPOINT_STEP: &str = "step";
