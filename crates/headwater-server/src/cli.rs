@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Best(BestArgs),
     /// Run any command and record it: code, environment, files read and written, resources, the end
     #[cfg(target_os = "linux")]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Stands between a command and its terminal; `run` starts it
     #[cfg(target_os = "linux")]
     #[command(hide = true)]

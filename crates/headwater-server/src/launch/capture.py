@@ -56,6 +56,7 @@ def of_code(code):
         "changes": dict(code.changes),
         "submodules": [vars(each) for each in code.submodules],
         "left_out": [vars(each) for each in code.left_out],
+        "problems": list(code.problems),
     }
     return {
         "entry_point": code.entry_point,
@@ -77,7 +78,9 @@ def of_environment(found):
         "kernel": system.kernel,
         "cpu": system.cpu,
         "cpus": system.cpus,
+        "cpus_usable": system.cpus_usable,
         "memory_bytes": system.memory_bytes,
+        "memory_bytes_max": system.memory_bytes_max,
         "gpus": ", ".join(gpu.name for gpu in system.gpus),
         "container": system.container,
     }
@@ -86,7 +89,7 @@ def of_environment(found):
         "packages": dict(found.packages),
         "direct_urls": dict(found.direct_urls),
         "editable": list(found.editable),
-        "conda": vars(found.conda) if found.conda else None,
+        "conda": list(found.conda.packages) if found.conda else None,
         "system": {**vars(system), "gpus": [vars(gpu) for gpu in system.gpus]},
         "system_packages": dict(found.system_packages),
     }
@@ -104,12 +107,13 @@ def of_environment(found):
             "system.distribution": system.distribution,
             "system.architecture": system.architecture,
             "cuda": system.cuda,
-            "gpu.driver": system.gpus[0].driver if system.gpus else None,
+            "gpu.driver": ", ".join(sorted({gpu.driver for gpu in system.gpus})),
+            "conda": found.conda.name if found.conda else None,
         },
         "host": host,
         "variables": dict(found.variables),
         # The random state of this process is not the command's.
-        "seeds": {"PYTHONHASHSEED": found.seeds["PYTHONHASHSEED"]},
+        "seeds": {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or "random"},
         "details": encoded(as_json(details)),
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 use nix::libc;
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{SigSet, Signal, raise};
 use seccompiler::sock_filter;
 
 /// Says to the keeper that the kernel took no filter. The command has not begun then.
@@ -27,6 +27,8 @@ pub(crate) fn traced_exec(command: &[OsString], is_traced: bool) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     }
+    // The keeper's is inherited, which blocks all.
+    let _ = SigSet::empty().thread_set_mask();
     let Some((name, args)) = command.split_first() else { return ExitCode::FAILURE };
     let error = Command::new(name).args(args).exec();
     let name = name.to_string_lossy();

@@ -10,7 +10,7 @@ use headwater_proto::ml_metadata::{
     GetArtifactsByExternalIdsRequest, GetExecutionByTypeAndNameRequest, ParentContext,
     PutArtifactTypeRequest, PutArtifactsRequest, PutContextTypeRequest, PutEventsRequest,
     PutExecutionRequest, PutExecutionTypeRequest, PutExecutionsRequest, PutParentContextsRequest,
-    Value, artifact_type, event, execution_type, put_execution_request, value,
+    Value, artifact, artifact_type, event, execution_type, put_execution_request, value,
 };
 use headwater_store::vocabulary::{PIPELINE, PIPELINE_RUN, RUN_KINDS, VERSIONED};
 use headwater_store::{Call, ErrorKind, Store, StoreUrl};
@@ -26,7 +26,7 @@ pub(super) type Properties = BTreeMap<String, Value>;
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// In a store.
-    Store(StoreUrl),
+    Store(Box<StoreUrl>),
     /// On a server, by its URL.
     Server(String),
 }
@@ -276,6 +276,7 @@ impl Graph {
             artifacts: vec![Artifact {
                 type_id,
                 external_id: Some(external_id.clone()),
+                state: Some(artifact::State::Live.into()),
                 custom_properties: properties,
                 ..Default::default()
             }],
@@ -308,6 +309,7 @@ impl Graph {
             artifact: Some(Artifact {
                 type_id: Some(self.artifact_type(type_name, base)?),
                 uri: Some(version.uri.clone()),
+                state: Some(artifact::State::Live.into()),
                 custom_properties: version.properties.clone(),
                 ..Default::default()
             }),

@@ -13,9 +13,10 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use rustix::process::{WaitOptions, waitpid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::output::{Outputs, Terminal};
-use super::trace::{Traced, Tracer};
+use super::trace::{Start, Tracer};
 use super::{End, Message, Outcome};
 use crate::Failure;
 use crate::cli::KeepArgs;
@@ -54,22 +55,16 @@ pub(crate) fn keep(args: &KeepArgs) -> Result<ExitCode, Failure> {
     let report = Report::open(args.report)?;
     let (mut outputs, streams) = Outputs::open()?;
     let mut keeper = Keeper { args, report, streams, problems: Vec::new() };
-    let (mut tracer, mut end) = (None, Traced::Refused);
-    if !args.no_trace
-        && let Some((mut found, main)) = keeper.start_traced()?
-    {
-        keeper.has_started(main, outputs.take_terminals())?;
-        end = found.follow();
-        tracer = Some(found);
-    }
-    let end = match end {
-        Traced::Ended(end) => end,
-        Traced::Refused => {
-            tracer = None;
-            let main = keeper.start_untraced()?;
-            keeper.has_started(main, outputs.take_terminals())?;
-            wait(main)
-        }
+    let traced = if args.no_trace { None } else { keeper.start_traced()? };
+    let (mut tracer, main, start) = match traced {
+        Some((tracer, main, start)) => (Some(tracer), main, start),
+        None => (None, keeper.start_untraced()?, Start::Begun),
+    };
+    keeper.has_started(main, outputs.take_terminals())?;
+    let end = match (start, tracer.as_mut()) {
+        (Start::Ended(end), _) => end,
+        (_, Some(tracer)) => tracer.follow(),
+        (_, None) => wait(main),
     };
     let Keeper { report, streams, problems, .. } = keeper;
     drop(streams);
@@ -110,18 +105,19 @@ impl Keeper<'_> {
     }
 
     /// Starts the command under a tracer; nothing if the system does not let us.
-    fn start_traced(&mut self) -> Result<Option<(Tracer, Pid)>, Failure> {
+    fn start_traced(&mut self) -> Result<Option<(Tracer, Pid, Start)>, Failure> {
         let main = self.spawn(&["--traced"])?;
         let stopped = rustix::process::Pid::from_raw(main.as_raw());
         waitpid(stopped, WaitOptions::UNTRACED)?;
-        match Tracer::seize(main) {
-            Ok(tracer) => Ok(Some((tracer, main))),
-            Err(_) => {
-                kill(main, Signal::SIGKILL)?;
-                wait(main);
-                Ok(None)
-            }
-        }
+        let report = self.report.clone();
+        let tell_lost = Box::new(move |number| report.say(&Message::Lost(number)));
+        let Ok(mut tracer) = Tracer::seize(main, tell_lost) else {
+            kill(main, Signal::SIGKILL)?;
+            wait(main);
+            return Ok(None);
+        };
+        let start = tracer.begin();
+        Ok((start != Start::Refused).then_some((tracer, main, start)))
     }
 
     fn start_untraced(&mut self) -> Result<Pid, Failure> {
@@ -136,6 +132,11 @@ impl Keeper<'_> {
     /// Says so, and tells from now on which signals are for all of the process group.
     fn has_started(&self, main: Pid, terminals: Vec<Terminal>) -> Result<(), Failure> {
         self.report.say(&Message::Started(main.as_raw()));
+        // Whoever waits for the other ends of these must not wait for what goes on in the background.
+        let nowhere = File::options().read(true).write(true).open("/dev/null")?;
+        dup2_stdin(&nowhere)?;
+        dup2_stdout(&nowhere)?;
+        dup2_stderr(&nowhere)?;
         let mut watched = SigSet::empty();
         for signal in super::FORWARDED.into_iter().chain([Signal::SIGWINCH]) {
             watched.add(signal);

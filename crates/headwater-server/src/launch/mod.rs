@@ -116,6 +116,8 @@ enum Message {
     Started(i32),
     /// The keeper got a signal that is for the whole process group.
     Signal(i32),
+    /// The command did not get a signal.
+    Lost(i32),
     /// The command has ended.
     Ended(Outcome),
 }

@@ -23,7 +23,7 @@ const TAIL_BYTES_MAX: usize = 64 << 10;
 /// How long a stream is quiet before it counts as drained, when something still holds it open.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// The last bytes of a stream.
+/// The last bytes of a stream, or of two.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail(Arc<Mutex<VecDeque<u8>>>);
 
@@ -38,6 +38,31 @@ impl Tail {
     /// What is kept now.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}
+
+/// What one stream adds to tails: whole lines, so that those of two streams do not mix.
+struct Lines {
+    tails: Vec<Tail>,
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) {
+        self.begun.extend_from_slice(bytes);
+        let whole = match self.begun.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if self.begun.len() > TAIL_BYTES_MAX => self.begun.len(),
+            None => return,
+        };
+        self.flush(whole);
+    }
+
+    fn flush(&mut self, length: usize) {
+        for tail in &self.tails {
+            tail.push(&self.begun[..length]);
+        }
+        self.begun.drain(..length);
     }
 }
 
@@ -118,7 +143,9 @@ impl Outputs {
         let is_drained = Arc::new(AtomicBool::new(false));
         let drained = Arc::clone(&is_drained);
         let thread = thread::Builder::new().name("output".into()).spawn(move || {
-            let _ = copy(stream.reader, real, &tails, &has_ended, &drained);
+            let mut lines = Lines { tails, begun: Vec::new() };
+            let _ = copy(stream.reader, real, &mut lines, &has_ended, &drained);
+            lines.flush(lines.begun.len());
             drained.store(true, Ordering::Release);
         })?;
         self.pumps.push(Pump { thread, is_drained });
@@ -176,7 +203,7 @@ fn is_same(one: &File, other: &File) -> io::Result<bool> {
 fn copy(
     mut reader: File,
     mut real: File,
-    tails: &[Tail],
+    lines: &mut Lines,
     has_ended: &AtomicBool,
     drained: &AtomicBool,
 ) -> io::Result<()> {
@@ -186,6 +213,7 @@ fn copy(
         let ready = poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&QUIET));
         if matches!(ready, Ok(0)) {
             if has_ended {
+                lines.flush(lines.begun.len());
                 drained.store(true, Ordering::Release);
             }
             continue;
@@ -198,9 +226,7 @@ fn copy(
         if length == 0 {
             return Ok(());
         }
-        for tail in tails {
-            tail.push(&part[..length]);
-        }
+        lines.push(&part[..length]);
         write_all(&mut real, &part[..length])?;
     }
 }

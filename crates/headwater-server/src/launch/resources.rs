@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::params::program;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// A command that ends at once has a point, too.
+/// A command that ends soon has a point or more, too.
 const FIRST: Duration = Duration::from_millis(100);
 /// What the kernel counts CPU time in, and pages: the same on every Linux of our two architectures,
 /// but for pages, which `AT_PAGESZ` tells.
@@ -52,7 +52,7 @@ impl Sampler {
             let mut last = Usage::of_tree(root);
             let mut pause = FIRST;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                pause = EVERY;
+                pause = (pause * 2).min(EVERY);
                 let now = Usage::of_tree(root);
                 if now.processes > 0 {
                     give(now.points(&last, begun));

@@ -84,7 +84,7 @@ pub(super) struct Launch<'a> {
 pub(crate) fn run(cli: &Cli, args: &RunArgs, file: &FileSettings) -> Result<ExitCode, Failure> {
     let place = match &args.server {
         Some(server) => Place::Server(server.clone()),
-        None => Place::Store(config::store_url(cli, file)?),
+        None => Place::Store(Box::new(config::store_url(cli, file)?)),
     };
     let ignored = globs(&args.ignored)?;
     for path in &args.inputs {
@@ -320,6 +320,11 @@ fn follow(events: &Receiver<Event>) -> (Outcome, Option<i32>) {
             Ok(Event::Said(Message::Signal(number))) => {
                 waiting.remove(&number);
                 heard.insert(number, Instant::now());
+            }
+            Ok(Event::Said(Message::Lost(number))) => {
+                let hint = "hint: if the command hangs, use `--no-trace`";
+                let problem = super::trace::lost_signal(number);
+                let _ = writeln!(io::stderr(), "headwater: {problem}\n{hint}");
             }
             Ok(Event::Said(Message::Ended(outcome))) => return (outcome, asked),
             Ok(Event::Signal(number, is_for_group)) => {

@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use rustix::process::{WaitOptions, WaitStatus, waitpid};
 
 use super::files::is_of_system;
+use super::filter::REFUSED;
 use super::{End, Stamp, Use};
 
 /// Files of which it is known what was done with them. Of more only the number.
@@ -161,12 +162,20 @@ impl Registers {
     }
 }
 
-/// How the tracing of the command went.
-pub(super) enum Traced {
-    /// It has ended.
+/// How the command began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It runs.
+    Begun,
+    /// It cannot be run, which has been said.
     Ended(End),
     /// The kernel did not take the filter; the command has not begun.
     Refused,
+}
+
+/// Says that a signal did not reach the command.
+pub(super) fn lost_signal(number: i32) -> String {
+    format!("The real-time signal {number} is kept from the command while files are observed.")
 }
 
 /// The tracer of a command.
@@ -178,13 +187,15 @@ pub(super) struct Tracer {
     stopped: Vec<Pid>,
     has_begun: bool,
     is_over: bool,
-    /// Signals that could not be passed on.
+    /// Signals that could not be passed on, and who is told at once.
     lost: Vec<i32>,
+    tell_lost: Box<dyn Fn(i32)>,
 }
 
 impl Tracer {
     /// Takes hold of a process that has stopped itself, and lets it go on.
-    pub(super) fn seize(main: Pid) -> Result<Self, Errno> {
+    /// Tells of the first of each kind of signal that cannot be passed on.
+    pub(super) fn seize(main: Pid, tell_lost: Box<dyn Fn(i32)>) -> Result<Self, Errno> {
         let options = Options::PTRACE_O_TRACESECCOMP
             | Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACEFORK
@@ -203,6 +214,7 @@ impl Tracer {
             has_begun: false,
             is_over: false,
             lost: Vec::new(),
+            tell_lost,
         })
     }
 
@@ -211,26 +223,32 @@ impl Tracer {
         self.is_over = true;
         let (files, mut problems) = self.files.take();
         for number in &self.lost {
-            problems.push(format!(
-                "The real-time signal {number} was not passed on to the command; `--no-trace` does."
-            ));
+            problems.push(lost_signal(*number));
         }
         (files, problems)
     }
 
+    /// Follows until the process has become the command.
+    pub(super) fn begin(&mut self) -> Start {
+        while !self.has_begun {
+            match self.step() {
+                Ok(Some(End::Code(code))) if code == i32::from(REFUSED) => return Start::Refused,
+                Ok(Some(end)) => return Start::Ended(end),
+                Ok(None) => {}
+                Err(_) => return Start::Refused,
+            }
+        }
+        Start::Begun
+    }
+
     /// Follows until the command itself has ended.
-    pub(super) fn follow(&mut self) -> Traced {
+    pub(super) fn follow(&mut self) -> End {
         loop {
             match self.step() {
-                Ok(Some(end))
-                    if !self.has_begun && end == End::Code(super::filter::REFUSED.into()) =>
-                {
-                    return Traced::Refused;
-                }
-                Ok(Some(end)) => return Traced::Ended(end),
+                Ok(Some(end)) => return end,
                 Ok(None) => {}
                 // It cannot be waited for: it was ended together with its tracing.
-                Err(_) => return Traced::Ended(End::Signal(libc::SIGKILL)),
+                Err(_) => return End::Signal(libc::SIGKILL),
             }
         }
     }
@@ -277,11 +295,9 @@ impl Tracer {
             0 => self.pass_on(pid, number),
             libc::PTRACE_EVENT_SECCOMP => return self.on_call(pid),
             libc::PTRACE_EVENT_EXEC => self.has_begun = true,
-            libc::PTRACE_EVENT_STOP if number != libc::SIGTRAP => {
-                // The whole process stands still, as Ctrl-Z has it.
-                if self.has_begun {
-                    return self.stopped.push(pid);
-                }
+            // The whole process stands still, as Ctrl-Z has it.
+            libc::PTRACE_EVENT_STOP if number != libc::SIGTRAP && self.has_begun => {
+                return self.stopped.push(pid);
             }
             _ => {}
         }
@@ -296,6 +312,7 @@ impl Tracer {
         // The library has no name for real-time signals, and so no way to deliver them.
         if signal.is_none() && !self.lost.contains(&number) {
             self.lost.push(number);
+            (self.tell_lost)(number);
         }
         let _ = ptrace::cont(pid, signal);
     }
