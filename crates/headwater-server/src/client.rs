@@ -1,16 +1,89 @@
 //! What commands ask: a store, or a running server, in the same words.
 
+use std::collections::BTreeMap;
+
 use headwater_proto::headwater::v1::ListExecutionsRequest;
 use headwater_proto::ml_metadata::{Execution, GetExecutionsByIdRequest, Value, value};
 use headwater_store::vocabulary::{PIPELINE_RUN, RUN_NAME};
-use headwater_store::{Access, Call, Store};
+use headwater_store::{Access, Call, ErrorKind, Store, StoreUrl};
 use prost::Message as _;
+use tonic::Code;
 
 use crate::Failure;
 use crate::cli::Cli;
 use crate::config::{self, FileSettings};
 use crate::observe::code_name;
 use crate::remote::Remote;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A store.
+    Store(Box<StoreUrl>),
+    /// A server, by its URL.
+    Server(String),
+}
+
+impl Place {
+    /// The server that is named, or else the store of the settings.
+    pub(crate) fn of(
+        cli: &Cli,
+        server: Option<&str>,
+        file: &FileSettings,
+        access: Access,
+    ) -> Result<Self, Failure> {
+        if let Some(server) = server {
+            return Ok(Self::Server(server.to_owned()));
+        }
+        let url = config::store_url(cli, file)?;
+        // A misspelt path must not become an empty store that is then found empty.
+        let url = if access == Access::Read { url.read_only() } else { url };
+        Ok(Self::Store(Box::new(url)))
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    code: i32,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn is(&self, kind: ErrorKind) -> bool {
+        self.code == kind.row().grpc
+    }
+
+    /// The message without its hint.
+    pub(crate) fn first_line(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+
+    /// Whether another attempt may work: the store may be there again, or who was in the way gone.
+    pub(crate) fn is_passing(&self) -> bool {
+        let codes = [
+            Code::Unavailable,
+            Code::Aborted,
+            Code::DeadlineExceeded,
+            Code::ResourceExhausted,
+            Code::Cancelled,
+            Code::Unknown,
+        ];
+        codes.iter().any(|code| *code as i32 == self.code)
+    }
+
+    fn of(error: &headwater_store::Error) -> Self {
+        Self { code: error.kind().row().grpc, message: error.to_string() }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", code_name(Code::from_i32(self.code)), self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// An open store, or a connection to a server.
 pub(crate) enum Client {
@@ -19,37 +92,35 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// Opens the store of the settings, or connects to a server if one is named.
-    pub(crate) fn open(
-        cli: &Cli,
-        server: Option<&str>,
-        file: &FileSettings,
-        access: Access,
-    ) -> Result<Self, Failure> {
-        if let Some(server) = server {
-            return Remote::connect(server).map(Self::Server);
+    /// Opens the store or connects to the server.
+    pub(crate) fn open(place: &Place) -> Result<Self, Refusal> {
+        match place {
+            Place::Store(url) => {
+                let store = Store::open(url).map_err(|error| Refusal::of(&error))?;
+                Ok(Self::Store(Box::new(store)))
+            }
+            Place::Server(url) => Remote::connect(url).map(Self::Server).map_err(|failure| {
+                Refusal { code: Code::Unavailable as i32, message: failure.to_string() }
+            }),
         }
-        let mut url = config::store_url(cli, file)?;
-        // A misspelt path must not become an empty store that is then found empty.
-        if access == Access::Read {
-            url = url.read_only();
-        }
-        let store = Store::open(&url).map_err(|error| failed(&error))?;
-        Ok(Self::Store(Box::new(store)))
     }
 
     /// Calls a method.
-    pub(crate) fn call<R: Call>(&self, request: &R) -> Result<R::Response, Failure> {
-        match self {
-            Self::Store(store) => store.call(request).map_err(|error| failed(&error)),
-            Self::Server(remote) => {
-                let answer = remote.call(R::METHOD, request.encode_to_vec());
-                let answer = answer.map_err(|status| {
-                    format!("{}: {}", code_name(status.code()), status.message())
-                });
-                Ok(R::Response::decode(&*answer?)?)
+    pub(crate) fn call<R: Call>(&self, request: &R) -> Result<R::Response, Refusal> {
+        let remote = match self {
+            Self::Store(store) => {
+                return store.call(request).map_err(|error| Refusal::of(&error));
             }
-        }
+            Self::Server(remote) => remote,
+        };
+        let answer = remote.call(R::METHOD, request.encode_to_vec()).map_err(|status| Refusal {
+            code: status.code() as i32,
+            message: status.message().to_owned(),
+        })?;
+        R::Response::decode(&*answer).map_err(|error| Refusal {
+            code: Code::Internal as i32,
+            message: format!("the server's answer cannot be read: {error}"),
+        })
     }
 
     /// The run that a person means: an id, `run:NAME` or a name, of several the last one; or a step
@@ -91,10 +162,6 @@ impl Client {
     }
 }
 
-fn failed(error: &headwater_store::Error) -> Failure {
-    format!("{}: {error}", error.kind().row().code).into()
-}
-
 fn named(name: &str) -> String {
     let name = quoted(name);
     format!("(custom_properties.`{RUN_NAME}` = {name} OR name = {name})")
@@ -117,10 +184,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A custom property that is a text.
-pub(crate) fn text<'p>(
-    properties: &'p std::collections::BTreeMap<String, Value>,
-    name: &str,
-) -> Option<&'p str> {
+pub(crate) fn text<'p>(properties: &'p BTreeMap<String, Value>, name: &str) -> Option<&'p str> {
     match properties.get(name)?.value.as_ref()? {
         value::Value::StringValue(text) => Some(text),
         _ => None,

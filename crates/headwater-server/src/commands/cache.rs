@@ -7,7 +7,7 @@ use headwater_store::Access;
 
 use crate::Failure;
 use crate::cli::{CacheCommand, Cli};
-use crate::client::Client;
+use crate::client::{Client, Place};
 use crate::config::FileSettings;
 
 /// Runs the command.
@@ -15,7 +15,7 @@ pub(crate) fn run(cli: &Cli, command: &CacheCommand, file: &FileSettings) -> Res
     let mut out = io::stdout();
     match command {
         CacheCommand::Explain { step, server } => {
-            let client = Client::open(cli, server.as_deref(), file, Access::Read)?;
+            let client = Client::open(&Place::of(cli, server.as_deref(), file, Access::Read)?)?;
             let execution_id = client.run(step)?.id();
             let found = client.call(&ExplainStepRequest { execution_id })?;
             let (word, why) = match found.text.split_once(": ") {
@@ -32,7 +32,7 @@ pub(crate) fn run(cli: &Cli, command: &CacheCommand, file: &FileSettings) -> Res
             }
         }
         CacheCommand::Forget { name, fingerprint, server } => {
-            let client = Client::open(cli, server.as_deref(), file, Access::Write)?;
+            let client = Client::open(&Place::of(cli, server.as_deref(), file, Access::Write)?)?;
             let name = name.clone().unwrap_or_default();
             let fingerprint = fingerprint.clone().unwrap_or_default();
             let steps = client.call(&ForgetStepsRequest { fingerprint, name })?.steps;

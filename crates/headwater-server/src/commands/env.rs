@@ -14,7 +14,7 @@ use headwater_store::vocabulary::ENVIRONMENT;
 
 use crate::Failure;
 use crate::cli::{Cli, EnvArgs};
-use crate::client::{Client, text};
+use crate::client::{Client, Place, text};
 use crate::config::FileSettings;
 
 /// Before the path of a file that was kept.
@@ -26,7 +26,7 @@ const LOCK: &str = "requirements.lock";
 
 /// Runs the command.
 pub(crate) fn run(cli: &Cli, args: &EnvArgs, file: &FileSettings) -> Result<(), Failure> {
-    let client = Client::open(cli, args.server.as_deref(), file, Access::Read)?;
+    let client = Client::open(&Place::of(cli, args.server.as_deref(), file, Access::Read)?)?;
     let here = environment(&client, &args.run)?;
     let mut out = io::stdout();
     match (&args.out, &args.diff) {

@@ -13,12 +13,12 @@ use headwater_store::vocabulary::CHECKPOINT_STEP;
 
 use crate::Failure;
 use crate::cli::{BestArgs, Cli, MetricsArgs};
-use crate::client::Client;
+use crate::client::{Client, Place};
 use crate::config::FileSettings;
 
 /// Runs `headwater metrics`.
 pub(crate) fn run(cli: &Cli, args: &MetricsArgs, file: &FileSettings) -> Result<(), Failure> {
-    let client = Client::open(cli, args.server.as_deref(), file, Access::Read)?;
+    let client = Client::open(&Place::of(cli, args.server.as_deref(), file, Access::Read)?)?;
     let run = client.run(&args.run)?;
     let found = series(&client, &run, args.names.clone())?;
     for name in &args.names {
@@ -61,7 +61,7 @@ pub(crate) fn run(cli: &Cli, args: &MetricsArgs, file: &FileSettings) -> Result<
 
 /// Runs `headwater best`.
 pub(crate) fn best(cli: &Cli, args: &BestArgs, file: &FileSettings) -> Result<(), Failure> {
-    let client = Client::open(cli, args.server.as_deref(), file, Access::Read)?;
+    let client = Client::open(&Place::of(cli, args.server.as_deref(), file, Access::Read)?)?;
     let run = client.run(&args.run)?;
     let found = series(&client, &run, vec![args.metric.clone()])?;
     let Some((series, at)) =

@@ -17,11 +17,12 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::capture::{Code, Environment};
 use super::files::{Item, chosen};
-use super::graph::{Place, Properties, Shared, Version, int, of_json, text};
+use super::graph::{Properties, Shared, Version, int, of_json, text};
 use super::record::{Ending, Recorder};
 use super::resources::now_ms;
 use super::run::{Launch, Phase, joined};
 use super::{End, Outcome};
+use crate::client::Place;
 
 const TAIL_LINES_MAX: usize = 200;
 /// What stands for itself in the path of a URI.

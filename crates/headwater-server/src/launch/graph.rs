@@ -13,64 +13,15 @@ use headwater_proto::ml_metadata::{
     Value, artifact, artifact_type, event, execution_type, put_execution_request, value,
 };
 use headwater_store::vocabulary::{PIPELINE, PIPELINE_RUN, RUN_KINDS, VERSIONED};
-use headwater_store::{Call, ErrorKind, Store, StoreUrl};
-use prost::Message as _;
-use tonic::Code;
+use headwater_store::{Call, ErrorKind};
 
-use crate::remote::Remote;
+use crate::client::{Client, Place, Refusal};
 
 /// Custom properties by name.
 pub(super) type Properties = BTreeMap<String, Value>;
 
-/// Where a run is recorded.
-#[derive(Clone, Debug)]
-pub(super) enum Place {
-    /// In a store.
-    Store(Box<StoreUrl>),
-    /// On a server, by its URL.
-    Server(String),
-}
-
-/// Why something is not recorded.
-#[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    code: i32,
-    pub(super) message: String,
-}
-
-impl Refusal {
-    fn is(&self, kind: ErrorKind) -> bool {
-        self.code == kind.row().grpc
-    }
-
-    /// The message without its hint.
-    pub(super) fn first_line(&self) -> &str {
-        self.message.lines().next().unwrap_or_default()
-    }
-
-    /// Whether another attempt may work: the store may be there again, or who was in the way gone.
-    pub(super) fn is_passing(&self) -> bool {
-        let codes = [
-            Code::Unavailable,
-            Code::Aborted,
-            Code::DeadlineExceeded,
-            Code::ResourceExhausted,
-            Code::Cancelled,
-            Code::Unknown,
-        ];
-        codes.iter().any(|code| *code as i32 == self.code)
-    }
-
-    fn of(error: &headwater_store::Error) -> Self {
-        Self { code: error.kind().row().grpc, message: error.to_string() }
-    }
-}
-
-/// An open store, or a connection to a server.
-pub(super) enum Graph {
-    Store(Box<Store>),
-    Server(Remote),
-}
+/// The store or the server that a run is recorded in.
+pub(super) struct Graph(Client);
 
 /// What a run is as it begins.
 #[derive(Clone, Debug)]
@@ -110,32 +61,7 @@ pub(super) struct Version {
 
 impl Graph {
     pub(super) fn open(place: &Place) -> Result<Self, Refusal> {
-        match place {
-            Place::Store(url) => {
-                let store = Store::open(url).map_err(|error| Refusal::of(&error))?;
-                Ok(Self::Store(Box::new(store)))
-            }
-            Place::Server(url) => Remote::connect(url).map(Self::Server).map_err(|failure| {
-                Refusal { code: Code::Unavailable as i32, message: failure.to_string() }
-            }),
-        }
-    }
-
-    fn call<R: Call>(&self, request: &R) -> Result<R::Response, Refusal> {
-        let remote = match self {
-            Self::Store(store) => {
-                return store.call(request).map_err(|error| Refusal::of(&error));
-            }
-            Self::Server(remote) => remote,
-        };
-        let answer = remote.call(R::METHOD, request.encode_to_vec()).map_err(|status| Refusal {
-            code: status.code() as i32,
-            message: status.message().to_owned(),
-        })?;
-        R::Response::decode(&*answer).map_err(|error| Refusal {
-            code: Code::Internal as i32,
-            message: format!("the server's answer cannot be read: {error}"),
-        })
+        Client::open(place).map(Self)
     }
 
     /// Makes the execution, and what it is in. The same again finds what was made.
@@ -143,7 +69,7 @@ impl Graph {
         let kind = RUN_KINDS.iter().find(|(kind, _, _)| *kind == begin.kind);
         let (_, type_name, base) = kind.expect("the command line takes no other");
         let base = execution_type::SystemDefinedBaseType::from_str_name(base);
-        let made = self.call(&PutExecutionTypeRequest {
+        let made = self.0.call(&PutExecutionTypeRequest {
             execution_type: Some(ExecutionType {
                 name: Some((*type_name).to_owned()),
                 base_type: base.map(i32::from).filter(|base| *base != 0),
@@ -157,7 +83,7 @@ impl Graph {
             let type_id = Some(self.context_type(type_name)?);
             contexts.push(Context { type_id, name: Some(name.clone()), ..Default::default() });
         }
-        let answer = self.call(&PutExecutionRequest {
+        let answer = self.0.call(&PutExecutionRequest {
             execution: Some(Execution {
                 type_id: made.type_id,
                 name: Some(begin.key.clone()),
@@ -174,7 +100,7 @@ impl Graph {
         });
         let answer = match answer {
             Err(refusal) if refusal.is(ErrorKind::AlreadyExists) => {
-                let found = self.call(&GetExecutionByTypeAndNameRequest {
+                let found = self.0.call(&GetExecutionByTypeAndNameRequest {
                     type_name: Some((*type_name).to_owned()),
                     execution_name: Some(begin.key.clone()),
                     ..Default::default()
@@ -202,14 +128,14 @@ impl Graph {
 
     /// Makes what may be there already.
     fn once<R: Call>(&self, request: &R) -> Result<(), Refusal> {
-        match self.call(request) {
+        match self.0.call(request) {
             Err(refusal) if !refusal.is(ErrorKind::AlreadyExists) => Err(refusal),
             _ => Ok(()),
         }
     }
 
     fn context_type(&self, name: &str) -> Result<i64, Refusal> {
-        let made = self.call(&PutContextTypeRequest {
+        let made = self.0.call(&PutContextTypeRequest {
             context_type: Some(ContextType { name: Some(name.to_owned()), ..Default::default() }),
             can_omit_fields: Some(true),
             ..Default::default()
@@ -219,7 +145,7 @@ impl Graph {
 
     fn artifact_type(&self, name: &str, base: &str) -> Result<i64, Refusal> {
         let base = artifact_type::SystemDefinedBaseType::from_str_name(base);
-        let made = self.call(&PutArtifactTypeRequest {
+        let made = self.0.call(&PutArtifactTypeRequest {
             artifact_type: Some(ArtifactType {
                 name: Some(name.to_owned()),
                 base_type: base.map(i32::from).filter(|base| *base != 0),
@@ -240,7 +166,7 @@ impl Graph {
     ) -> Result<(), Refusal> {
         let mut paths = vec!["last_known_state".to_owned()];
         paths.extend(properties.keys().map(|name| format!("custom_properties.{name}")));
-        self.call(&PutExecutionsRequest {
+        self.0.call(&PutExecutionsRequest {
             executions: vec![Execution {
                 id: Some(id),
                 last_known_state: Some(state),
@@ -255,7 +181,7 @@ impl Graph {
 
     /// Appends points to metrics; the same again changes nothing.
     pub(super) fn log(&self, request: &LogMetricsRequest) -> Result<(), Refusal> {
-        self.call(request).map(|_| ())
+        self.0.call(request).map(|_| ())
     }
 
     /// Finds or makes an artifact that runs share; answers with its id.
@@ -269,10 +195,10 @@ impl Graph {
         // Each by itself: together they may be too large.
         for (name, content) in &shared.contents {
             let request = PutContentsRequest { contents: vec![content.clone()] };
-            let digest = self.call(&request)?.digests.pop().unwrap_or_default();
+            let digest = self.0.call(&request)?.digests.pop().unwrap_or_default();
             properties.insert(name.clone(), text(digest));
         }
-        let made = self.call(&PutArtifactsRequest {
+        let made = self.0.call(&PutArtifactsRequest {
             artifacts: vec![Artifact {
                 type_id,
                 external_id: Some(external_id.clone()),
@@ -291,7 +217,7 @@ impl Graph {
     }
 
     fn by_external_id(&self, external_id: &str) -> Result<Option<i64>, Refusal> {
-        let found = self.call(&GetArtifactsByExternalIdsRequest {
+        let found = self.0.call(&GetArtifactsByExternalIdsRequest {
             external_ids: vec![external_id.to_owned()],
             ..Default::default()
         });
@@ -305,7 +231,7 @@ impl Graph {
     pub(super) fn register(&self, version: &Version) -> Result<i64, Refusal> {
         let row = VERSIONED.iter().find(|(type_name, _, _)| *type_name == version.type_name);
         let (type_name, context_type, base) = row.expect("items have no other type");
-        let found = self.call(&RegisterVersionRequest {
+        let found = self.0.call(&RegisterVersionRequest {
             artifact: Some(Artifact {
                 type_id: Some(self.artifact_type(type_name, base)?),
                 uri: Some(version.uri.clone()),

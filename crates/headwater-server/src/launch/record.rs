@@ -12,8 +12,9 @@ use headwater_proto::headwater::v1::{LogMetricsRequest, MetricSeries};
 use headwater_proto::ml_metadata::execution::State;
 use headwater_store::vocabulary::RUN_HEARTBEAT;
 
-use super::graph::{Begin, Graph, Place, Properties, Refusal, Shared, Version, int};
+use super::graph::{Begin, Graph, Properties, Shared, Version, int};
 use super::resources::{Point, now_ms};
+use crate::client::{Place, Refusal};
 
 /// How long the command waits for the store, before it begins without it.
 const BEGIN_WAIT: Duration = Duration::from_secs(5);

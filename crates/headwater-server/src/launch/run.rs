@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
 use globset::{Glob, GlobSet};
-use headwater_store::StoreUrl;
 use headwater_store::vocabulary::{
     EXPERIMENT, PARAM, PIPELINE, PIPELINE_RUN, RUN_ARGV, RUN_FOLDER, RUN_HEARTBEAT, RUN_HOST,
     RUN_NAME, RUN_PID, RUN_PROBLEMS, RUN_STARTED, RUN_USER, TAG,
 };
+use headwater_store::{Access, StoreUrl};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -28,7 +28,7 @@ use nix::unistd::{Pid, User, gethostname, getuid};
 use super::capture::{Capture, capture};
 use super::ending::{Ended, finish};
 use super::files::Rules;
-use super::graph::{Begin, Place, Properties, int, of_json, text, typed};
+use super::graph::{Begin, Properties, int, of_json, text, typed};
 use super::keeper::PROGRAM;
 use super::params::{Line, program};
 use super::record::Recorder;
@@ -36,7 +36,8 @@ use super::resources::{Sampler, now_ms};
 use super::{End, FORWARDED, Message, Outcome};
 use crate::Failure;
 use crate::cli::{Cli, RunArgs};
-use crate::config::{self, FileSettings};
+use crate::client::Place;
+use crate::config::FileSettings;
 
 /// The keeper tells of a signal for the whole process group within this time, so that it is not
 /// passed on to the command, which has it.
@@ -82,10 +83,7 @@ pub(super) struct Launch<'a> {
 
 /// Runs a command and records it. The exit code is the command's.
 pub(crate) fn run(cli: &Cli, args: &RunArgs, file: &FileSettings) -> Result<ExitCode, Failure> {
-    let place = match &args.server {
-        Some(server) => Place::Server(server.clone()),
-        None => Place::Store(Box::new(config::store_url(cli, file)?)),
-    };
+    let place = Place::of(cli, args.server.as_deref(), file, Access::Write)?;
     let ignored = globs(&args.ignored)?;
     for path in &args.inputs {
         fs::metadata(path).map_err(|e| format!("`--input {}`: {e}", path.display()))?;
