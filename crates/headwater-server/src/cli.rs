@@ -180,7 +180,7 @@ pub(crate) struct MetricsArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
 
-    /// Metrics whose points to print: name, step, milliseconds since 1970, value; none for a summary
+    /// Metrics whose points to print: name, step, milliseconds since 1970, value; a summary without
     #[arg(value_name = "METRIC")]
     pub(crate) names: Vec<String>,
 

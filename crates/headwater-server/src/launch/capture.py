@@ -13,7 +13,7 @@ import types
 
 
 def main():
-    if sys.version_info < (3, 9):
+    if sys.version_info < (3, 9):  # noqa: UP036
         return {"version": sys.version.split()[0]}
     asked = json.load(sys.stdin)
     sys.modules["headwater"] = package = types.ModuleType("headwater")
@@ -31,7 +31,7 @@ def main():
     return {
         "version": sys.version.split()[0],
         "argv": environment.redact(asked["argv"]),
-        "params": {name: environment.redact({name: value})[name] for name, value in asked["params"]},
+        "params": environment.redact(dict(asked["params"])),
         "folders": sorted({sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)}),
         "suffixes": sorted(code._SOURCES),
         "code": of_code(found_code),

@@ -132,7 +132,7 @@ impl Keeper<'_> {
     /// Says so, and tells from now on which signals are for all of the process group.
     fn has_started(&self, main: Pid, terminals: Vec<Terminal>) -> Result<(), Failure> {
         self.report.say(&Message::Started(main.as_raw()));
-        // Whoever waits for the other ends of these must not wait for what goes on in the background.
+        // Who waits for their other ends must not wait for what goes on in the background.
         let nowhere = File::options().read(true).write(true).open("/dev/null")?;
         dup2_stdin(&nowhere)?;
         dup2_stdout(&nowhere)?;
