@@ -177,7 +177,7 @@ fn version(item: &Item, digest: &headwater_files::Digest) -> Version {
     }
 }
 
-/// What a version is called after the name of its file: without suffix, and what names may not have.
+/// What a version is called after its file: without suffix, and without what names may not have.
 fn stem(name: &str) -> String {
     let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().replace('@', "-");
     let short: String = stem
@@ -291,7 +291,6 @@ fn traceback(lines: &[String]) -> Option<(String, String)> {
     Some((plain(&lines[raised]), text))
 }
 
-/// Whether a file is as it was.
 #[cfg(test)]
 mod tests {
     use super::*;
