@@ -82,7 +82,8 @@ def measured(worker, name, backend, size, work):
     peak = next(line for line in (status / "status").open() if line.startswith("VmHWM"))
     done["memory_mib"] = int(peak.split()[1]) / 1024
     done["nodes"] = done.pop("rows") or 100 * len(done["times_us"])
-    least = {"list": size, "trace": size // 10}.get(work["work"], 1)
+    traced = min(size // 10, TRACE_HOPS * TRACE_LANES_MAX)
+    least = {"list": size, "trace": traced}.get(work["work"], 1)
     assert done["nodes"] >= least, f"{name}: {done['nodes']} nodes, not {least}"
     record.add("grpc", done)
     return record.finished()
