@@ -184,6 +184,7 @@ def dataset(
     mask: Sequence[str] = (),
     profile: bool = True,
     read: bool = False,
+    save: bool = False,
     **properties: Any,
 ) -> Artifact:
     """A version of data.
@@ -196,9 +197,20 @@ def dataset(
       profile: whether to record columns, first rows and statistics.
       read: whether to read what a URL leads to; without it, what its place says of the content
         (an ETag, a size) tells versions apart.
+      save: whether to keep what is in memory among the artifacts, so that :func:`load` has it back.
       properties: what else to say of it.
     """
-    return _version("dataset", source, name, properties, mask=mask, profile=profile, read=read)
+    keeps = save and not isinstance(source, (str, os.PathLike))
+    return _version(
+        "dataset",
+        source,
+        name,
+        properties,
+        mask=mask,
+        profile=profile,
+        read=read,
+        save=pickle.dump if keeps else None,
+    )
 
 
 def model(
@@ -252,12 +264,14 @@ def of(source: Any, kind: str = "artifact") -> Union[int, Artifact]:
         return source
     if kind == "model":
         return model(source)
-    if kind == "dataset" or _is_data(source):
+    # A file that one run makes and another reads is one version: nobody said that it is no data.
+    if kind == "dataset" or isinstance(source, (str, os.PathLike)) or is_data(source):
         return dataset(source)
     return artifact(source)
 
 
-def _is_data(source: Any) -> bool:
+def is_data(source: Any) -> bool:
+    """Whether it is in memory and :func:`dataset` knows it by its values."""
     with contextlib.suppress(Exception):
         if not isinstance(source, (str, bytes, os.PathLike)):
             digest_object(source)
@@ -274,7 +288,7 @@ def _version(
     mask: Sequence[str] = (),
     profile: bool = False,
     read: bool = False,
-    save: Optional[Callable[[str], object]] = None,
+    save: Optional[Callable[..., object]] = None,
 ) -> Artifact:
     if name is not None and (not name or "@" in name):
         raise ValueError(f"the name {name!r} is empty or has an `@` in it: versions are numbered")
@@ -296,6 +310,10 @@ def _version(
         elif kind == "dataset":
             digest = digest_object(source)
             default_name = "data"
+            if save is not None:
+                path, _ = _save(source, None)
+                uri = _uri(path)
+                said[vocabulary.SAVED] = "pickle"
         else:
             path, said_of_it = _save(source, save)
             digest, uri, _ = _of_place(path)
@@ -325,7 +343,19 @@ def _short_key(key: str) -> str:
 def _of_place(place: str) -> tuple[Digest, str, str]:
     if _is_uri(place):
         return digest_reference(place, read=True), _uri(place), _stem(place)
+    _check_no_store(place)
     return digest_path(place), _uri(place), _stem(place)
+
+
+def _check_no_store(place: str) -> None:
+    """To read the file of a store that this process has open would take away its locks."""
+    from headwater import recorder, sender
+
+    for each in {recorder.place(), *sender.places()}:
+        path = sender.path_of(each)
+        inside = os.path.realpath(path) + os.sep if path else ""
+        if inside.startswith(os.path.realpath(place) + os.sep):
+            raise ValueError(f"it holds the store `{path}`, which is written meanwhile")
 
 
 def _is_uri(place: str) -> bool:
@@ -451,7 +481,8 @@ def load(made: Artifact) -> Any:
       ValueError: it is in no file of this machine, or was written otherwise.
       OSError: the file cannot be read.
     """
-    if made.properties.get(vocabulary.FORMAT) != "pickle":
+    saved = made.properties.get(vocabulary.SAVED) or made.properties.get(vocabulary.FORMAT)
+    if saved != "pickle":
         raise ValueError(f"{made!r} is not a pickle: read {made.uri!r} as it was written")
     with open(made.path, "rb") as file:
         return pickle.load(file)

@@ -63,7 +63,12 @@ _SKIPPED_FOLDERS = {
     "mlruns": "written by MLflow",
     "wandb": "written by Weights & Biases",
     "lightning_logs": "written by Lightning",
+    "headwater-artifacts": "written by Headwater",
 }
+# Never opened: to close a file takes away the locks that SQLite has on it in this process, and then
+# another process deletes the log that this one writes.
+_DATABASE_NAMES = re.compile(r".*\.(db3?|sqlite3?|s3db)(-wal|-shm|-journal)?", re.IGNORECASE)
+_DATABASE = "a database"
 
 _FILE, _PROGRAM, _LINK, _SUBMODULE = b"100644", b"100755", b"120000", b"160000"
 
@@ -138,13 +143,18 @@ class Code:
 
 
 def capture_code(
-    entry_point: str | None = None, *, snapshot_bytes_max: int = SNAPSHOT_BYTES_MAX
+    entry_point: str | None = None,
+    *,
+    snapshot_bytes_max: int = SNAPSHOT_BYTES_MAX,
+    written: Iterable[str] = (),
 ) -> Code:
     """The version of the code of this process, or of a file.
 
     Args:
       entry_point: the file whose code is meant; without it the one that this process runs.
       snapshot_bytes_max: how much the files in the patch or the snapshot have in sum.
+      written: files and folders that runs write, which are no code; they are not looked at unless
+        the repository has them.
 
     Never fails: what cannot be found out is in ``problems``.
     """
@@ -155,7 +165,8 @@ def capture_code(
 
         repository = git.repository_of(place.folder, notes)
         if repository is not None:
-            return git.code_in_repository(repository, place, snapshot_bytes_max, notes)
+            made = [os.fsencode(os.path.realpath(each)) for each in written]
+            return git.code_in_repository(repository, place, snapshot_bytes_max, notes, made)
     except (_Failed, OSError, ValueError) as error:
         notes.problem(f"The repository cannot be read: {_reason(error)}.")
         notes.left_out.clear()

@@ -46,7 +46,9 @@ def describe(store: Store) -> Described:
       headwater.errors.StatusError: the store refuses them or cannot be reached.
     """
     process = os.getpid()
-    code = _code(process) if hasattr(sys.modules.get("__main__"), "__file__") else capture_code()
+    written = _written(store)
+    is_file = hasattr(sys.modules.get("__main__"), "__file__")
+    code = _code(process, written) if is_file else capture_code(written=written)
     environment = _environment(process)
     artifacts = {
         "code": _put_code(store, code),
@@ -60,10 +62,26 @@ def environment_digest() -> str:
     return _environment(os.getpid()).digest
 
 
-@functools.lru_cache(maxsize=1)
-def _code(process: int) -> Code:
+_codes: dict[int, Code] = {}
+
+
+def _code(process: int, written: list[str]) -> Code:
     """What a program began with is what runs, whatever becomes of its files meanwhile."""
-    return capture_code()
+    if process not in _codes:
+        _codes.clear()
+        _codes[process] = capture_code(written=written)
+    return _codes[process]
+
+
+def _written(store: Store) -> list[str]:
+    """What recording itself writes: if it lies in the repository, it is no code."""
+    from headwater import artifacts, sender
+
+    files = [sender.OFFLINE]
+    if store.url.startswith("sqlite:"):
+        files.append(store.url[len("sqlite:") :])
+    parts = ("", "-wal", "-shm", "-journal")
+    return [artifacts.folder(), *(file + part for file in files for part in parts)]
 
 
 @functools.lru_cache(maxsize=1)

@@ -257,7 +257,7 @@ class Run:
         """
         from headwater import artifacts
 
-        found = artifacts.of(source, "dataset")
+        found = artifacts.of(source, "model" if role == "model" else "dataset")
         self._sender.link(found, pb.Event.INPUT, role)
         return found
 

@@ -18,11 +18,14 @@ from dataclasses import dataclass, field, replace
 
 from headwater import code
 from headwater.code import (
+    _DATABASE,
+    _DATABASE_NAMES,
     _FILE,
     _LINK,
     _PROGRAM,
     _SECRET,
     _SECRET_NAMES,
+    _SKIPPED_FOLDERS,
     _SUBMODULE,
     _TOO_LARGE,
     Code,
@@ -207,7 +210,7 @@ def _settings(top: bytes) -> dict[str, str]:
 
 
 def code_in_repository(
-    repository: _Repository, place: _Place, bytes_max: int, notes: _Notes
+    repository: _Repository, place: _Place, bytes_max: int, notes: _Notes, written: list[bytes]
 ) -> Code:
 
     with tempfile.TemporaryDirectory(prefix="headwater-") as made:
@@ -215,7 +218,7 @@ def code_in_repository(
         index = os.path.join(scratch, b"index")
         listing = _listing(repository)
         _copy_index(repository, listing, index)
-        status = _status(repository, index)
+        status = _status(repository, index, written)
         kept = _changed_files(repository, status, listing, bytes_max, notes)
         submodules = _submodules(repository, status, listing, notes)
         is_dirty = bool(kept or notes.left_out or status.submodules)
@@ -286,7 +289,7 @@ def _copy_with_time(source: bytes, target: bytes) -> None:
     shutil.copy2(source, target)
 
 
-def _status(repository: _Repository, index: bytes) -> _Status:
+def _status(repository: _Repository, index: bytes, written: list[bytes]) -> _Status:
     status = _Status()
     answer = _git(
         repository.top, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
@@ -301,7 +304,8 @@ def _status(repository: _Repository, index: bytes) -> _Status:
             name = _shown(entry[14:])
             status.branch = None if name == "(detached)" else name
         elif kind == b"?":
-            status.untracked.append(entry[2:])
+            if not _is_written(repository, entry[2:], written):
+                status.untracked.append(entry[2:])
         elif kind in (b"1", b"u"):
             # `1 XY SUB mH mI mW hH hI PATH` and `u XY SUB m1 m2 m3 mW h1 h2 h3 PATH`; 2 is ours.
             fields = entry.split(b" ", 8 if kind == b"1" else 10)
@@ -311,6 +315,15 @@ def _status(repository: _Repository, index: bytes) -> _Status:
             if sub[:1] == b"S":
                 status.submodules[path] = sub
     return status
+
+
+def _is_written(repository: _Repository, path: bytes, written: list[bytes]) -> bool:
+    """Whether it comes from runs, so that it would make each run's code another."""
+    folders = _shown(path).split("/")[:-1]
+    full = os.path.join(repository.top, path)
+    return any(name in _SKIPPED_FOLDERS for name in folders) or any(
+        full == each or full.startswith(each + b"/") for each in written
+    )
 
 
 def _changed_files(
@@ -376,6 +389,8 @@ def _reason_to_leave_out(path: bytes, filter_name: bytes) -> str | None:
         return "a repository of its own, which is no submodule"
     if _SECRET_NAMES.fullmatch(_shown(os.path.basename(path))):
         return _SECRET
+    if _DATABASE_NAMES.fullmatch(_shown(os.path.basename(path))):
+        return _DATABASE
     # Its bytes on disk are those that nobody else is to see.
     return "the repository has it encrypted" if b"crypt" in filter_name else None
 

@@ -6,8 +6,10 @@ run goes into a file beside the script, from where :func:`headwater.sync` takes 
 
 from __future__ import annotations
 
+import atexit
 import collections
 import contextlib
+import itertools
 import logging
 import os
 import threading
@@ -53,6 +55,69 @@ PASSING = (
     errors.CancelledError,
     errors.UnknownError,
 )
+
+
+# Stores that runs of this process share: to open and to close one takes longer than most runs need
+# it. By process and URL, with the file that it was then.
+_stores: dict[tuple[int, str], tuple[Store, Optional[tuple[int, int]]]] = {}
+_stores_lock = threading.Lock()
+
+
+def opened(place: Union[str, Store]) -> Store:
+    """The store at a URL, which stays open until the process ends.
+
+    Raises:
+      headwater.errors.StatusError: it cannot be opened.
+    """
+    if isinstance(place, Store):
+        return place
+    key = (os.getpid(), place)
+    with _stores_lock:
+        known = _stores.get(key)
+        # Whoever deletes the file, or goes into another folder, means a new one.
+        if known is not None and known[1] == _file_of(place):
+            return known[0]
+        made = open_store(place)
+        _stores[key] = (made, _file_of(place))
+        return made
+
+
+def places() -> list[str]:
+    """The URLs of the stores that are open."""
+    with _stores_lock:
+        return [place for _, place in _stores]
+
+
+def _file_of(place: str) -> Optional[tuple[int, int]]:
+    path = path_of(place)
+    try:
+        found = os.stat(path) if path else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
+
+
+def path_of(place: str) -> str:
+    """The file of a store's URL; nothing for what is in memory or on a server."""
+    scheme, _, path = place.partition(":")
+    return path.partition("?")[0] if scheme == "sqlite" and path != ":memory:" else ""
+
+
+def _close_all() -> None:
+    for (process, _), (store, _) in _stores.items():
+        if process == os.getpid():
+            store.close()
+    _stores.clear()
+
+
+def _after_fork() -> None:
+    global _stores_lock
+    _stores_lock = threading.Lock()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Registered(Protocol):
@@ -244,19 +309,15 @@ class Sender:
 
     def _work(self) -> None:
         pause = 0.0
-        try:
-            while True:
-                self._wake.wait(pause or SEND_EVERY_SECONDS)
-                self._wake.clear()
-                with self._sending:
-                    pause = self._try(pause)
-                if self._ends.is_set() and not self.has_more():
-                    return
-                if pause:
-                    time.sleep(min(pause, 0.2))  # also where somebody waits for all to be sent
-        finally:
-            if self._store is not None and self._store is not self._place:
-                self._store.close()
+        while True:
+            self._wake.wait(pause or SEND_EVERY_SECONDS)
+            self._wake.clear()
+            with self._sending:
+                pause = self._try(pause)
+            if self._ends.is_set() and not self.has_more():
+                return
+            if pause:
+                time.sleep(min(pause, 0.2))  # also where somebody waits for all to be sent
 
     def _try(self, pause: float) -> float:
         """Sends all there is; how long to wait if that did not work."""
@@ -290,8 +351,7 @@ class Sender:
 
     def _open(self) -> Store:
         if self._store is None:
-            place = self._place
-            self._store = open_store(place) if isinstance(place, str) else place
+            self._store = opened(self._place)
         return self._store
 
     def _make(self, store: Store) -> int:
@@ -342,19 +402,21 @@ class Sender:
         return int(answer.execution_id)
 
     def _send_links(self, store: Store) -> None:
-        while self._links:
-            link = self._links[0]
+        links = list(self._links)
+        events = []
+        for link in links:
             try:
-                self._send_link(store, link)
+                events.append(self._event(store, link))
             except PASSING:
                 raise
             except errors.StatusError as error:
-                what = link.artifact
-                name = f"artifact {what}" if isinstance(what, int) else repr(what)
-                self._leave_out(name, error)
+                self._leave_out(_named(link.artifact), error)
+        if events:
+            self._put_events(store, events)
+        for _ in links:
             self._links.popleft()
 
-    def _send_link(self, store: Store, link: _Link) -> None:
+    def _event(self, store: Store, link: _Link) -> pb.Event:
         event = pb.Event(execution_id=self._id or 0, type=link.kind)
         event.artifact_id = _id_in(link.artifact, store)
         event.milliseconds_since_epoch = link.time_ms
@@ -364,14 +426,30 @@ class Sender:
             event.path.steps.add().key = "from"
         for source in sources:
             event.path.steps.add().index = source
-        with contextlib.suppress(errors.AlreadyExistsError):
-            store.put_events(events=[event])
-        attributions = [
-            pb.Attribution(artifact_id=event.artifact_id, context_id=each)
-            for each in self._context_ids
-        ]
-        if attributions:
-            store.put_attributions_and_associations(attributions=attributions)
+        return event
+
+    def _put_events(self, store: Store, events: list[pb.Event]) -> None:
+        try:
+            store.put_events(events=events)
+        except PASSING:
+            raise
+        except errors.StatusError as refused:
+            # One of them: each by itself, so that it costs no other.
+            if len(events) > 1:
+                for event in events:
+                    self._put_events(store, [event])
+                return
+            if not isinstance(refused, errors.AlreadyExistsError):
+                self._leave_out(f"artifact {events[0].artifact_id}", refused)
+                return
+        if self._context_ids:
+            pairs = itertools.product(self._context_ids, {each.artifact_id for each in events})
+            store.put_attributions_and_associations(
+                attributions=[
+                    pb.Attribution(context_id=context, artifact_id=artifact)
+                    for context, artifact in pairs
+                ]
+            )
 
     def _describe(self, store: Store) -> None:
         """Says which code runs, and in what environment."""
@@ -559,6 +637,10 @@ def int64(number: Any) -> int:
 def text(text: str) -> str:
     """The text without what UTF-8 cannot say, such as half of a pair of surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _named(artifact: Union[int, Registered]) -> str:
+    return f"artifact {artifact}" if isinstance(artifact, int) else repr(artifact)
 
 
 def _id_in(artifact: Union[int, Registered], store: Store) -> int:

@@ -31,12 +31,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar, Union, cast, overload
 
-from headwater import artifacts, errors, provenance, recorder, vocabulary
+from headwater import artifacts, errors, provenance, recorder, sender, vocabulary
 from headwater.artifacts import Artifact
 from headwater.digest import digest_object, digest_path
 from headwater.sender import PASSING
 from headwater.store import Store
-from headwater.store import open as open_store
 from headwater.v1 import headwater_pb2
 from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -81,7 +80,7 @@ def step(
     It is the same if the function's code, that of the functions of its package which it calls, the
     constants that they use (numbers, texts, lists, dicts, dataclasses), its arguments and the
     environment are the same. Arguments that are versions, files (``Path``) or
-    data (frames, arrays, lists of numbers) are inputs, known by their bytes; others are parameters.
+    data (frames, tables, arrays) are inputs, known by their bytes; others are parameters.
     What it returns must be versions, files, plain values, or objects that can be pickled, one or a
     tuple, list or dict of them.
 
@@ -117,8 +116,7 @@ def explain(run: Union[int, recorder.Run], *, store: Union[str, Store, None] = N
       headwater.errors.StatusError: there is no such step.
     """
     id_ = run if isinstance(run, int) else run.id
-    with _opened(store) as opened:
-        return opened.explain_step(execution_id=id_).text
+    return sender.opened(store or recorder.place()).explain_step(execution_id=id_).text
 
 
 def forget(step: Union[str, Callable[..., Any]], *, store: Union[str, Store, None] = None) -> int:
@@ -129,8 +127,7 @@ def forget(step: Union[str, Callable[..., Any]], *, store: Union[str, Store, Non
       store: as for :func:`headwater.run`.
     """
     name = step if isinstance(step, str) else step.step.name  # type: ignore[attr-defined]
-    with _opened(store) as opened:
-        return int(opened.forget_steps(name=name).steps)
+    return int(sender.opened(store or recorder.place()).forget_steps(name=name).steps)
 
 
 class _Uncacheable(Exception):
@@ -171,8 +168,7 @@ class _Step:
             _warn(f"step {self.name!r} cannot be skipped: {error}")
             return call.run(None, str(error))
         try:
-            with _opened(None) as store:
-                return call.look_up(store, parts)
+            return call.look_up(_store(), parts)
         except _Unreachable as error:
             _warn(f"step {self.name!r} runs without looking whether it must: {error}")
             return call.run(None, "the store could not be reached")
@@ -374,10 +370,15 @@ def _record(run: recorder.Run, value: Any) -> bool:
             output: Union[int, Artifact] = each
             how = "version"
         elif isinstance(each, os.PathLike):
-            output, how = artifacts.artifact(each), "path"
+            output, how = artifacts.dataset(each, profile=False), "path"
         else:
-            output, how = artifacts.artifact(each), "object"
-            is_kept = is_kept and output.digest is not None
+            # Data is known by its values, so that who reads it reads this version.
+            if artifacts.is_data(each):
+                output = artifacts.dataset(each, save=True, profile=False)
+            else:
+                output = artifacts.artifact(each)
+            how = "object"
+            is_kept = is_kept and output.digest is not None and bool(output.uri)
         run.output(output, role)
         made.append({"role": role, "as": how})
     said = json.dumps({"shape": shape, "places": made})
@@ -425,15 +426,20 @@ class _Results:
             self._check(made)
         if place["as"] == "version":
             return made
-        return Path(made.path) if place["as"] == "path" else artifacts.load(made)
+        if place["as"] == "path":
+            return Path(made.path)
+        value = artifacts.load(made)
+        if self._verify and artifacts.is_data(value) and digest_object(value).key != made.key:
+            raise ValueError(f"its output {made.path!r} has changed")
+        return value
 
     def _check(self, made: Artifact) -> None:
         if not os.path.exists(made.path):
             raise ValueError(f"its output {made.path!r} is gone")
-        size = made.properties.get(vocabulary.SIZE_BYTES)
+        expected = made.properties.get(vocabulary.DIGEST_SHA256)
+        size = made.properties.get(vocabulary.SIZE_BYTES) if expected else None
         if os.path.isfile(made.path) and size not in (None, os.path.getsize(made.path)):
             raise ValueError(f"its output {made.path!r} has changed")
-        expected = made.properties.get(vocabulary.DIGEST_SHA256)
         if self._verify and expected and digest_path(made.path).sha256 != expected:
             raise ValueError(f"its output {made.path!r} has changed")
 
@@ -541,18 +547,11 @@ def _source(function: Any) -> str:
         return repr((code.co_code, code.co_consts, code.co_names))
 
 
-@contextlib.contextmanager
-def _opened(place: Union[str, Store, None]) -> Iterator[Store]:
-    place = place or recorder.place()
-    if isinstance(place, Store):
-        yield place
-        return
+def _store() -> Store:
     try:
-        opened = open_store(place)
+        return sender.opened(recorder.place())
     except errors.StatusError as error:
         raise _Unreachable(str(error)) from error
-    with opened:
-        yield opened
 
 
 def _warn(text: str) -> None:

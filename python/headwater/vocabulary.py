@@ -39,6 +39,7 @@ DIGEST_FRAME = "digest.frame"
 SIZE_BYTES = "size_bytes"
 FILES = "files"
 FORMAT = "format"
+SAVED = "saved"  # how an object in memory was written to the place of the version
 ROWS = "rows"
 COLUMN = "column."  # and the name: its type
 PROFILE = "profile"  # digest of a content

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import headwater as hw
-from headwater import artifacts
+from headwater import artifacts, recorder
 from headwater.digest import Digest
 from headwater.values import plain
 from ml_metadata.proto import metadata_store_pb2 as pb
@@ -288,3 +288,26 @@ def test_an_evaluation_is_a_run_of_its_own_with_slices(here, store):
         "slice.country=DE.metrics.accuracy": 0.8,
         "slice.country=FR.metrics.accuracy": 0.95,
     }
+
+
+def test_a_folder_with_the_store_in_it_is_not_read(here, store, monkeypatch):
+    place = f"sqlite:{here}/data/runs.db"
+    (here / "data").mkdir()
+    (here / "data" / "raw.csv").write_text("a\n1\n")
+    monkeypatch.setitem(recorder.defaults, "store", place)
+    with pytest.warns(RuntimeWarning, match="holds the store"):
+        hw.dataset("data")
+    with pytest.warns(RuntimeWarning, match="holds the store"), hw.run("train") as run:
+        run.input("data/runs.db")
+    assert hw.dataset("data/raw.csv").digest.sha256
+
+
+def test_data_that_was_saved_is_the_version_that_is_read(store):
+    numpy = pytest.importorskip("numpy")
+    values = numpy.arange(4)
+    read = hw.dataset(values, name="x")
+    read.register(store)
+    saved = hw.dataset(values, name="x", save=True)
+    assert saved.register(store) == read.register(store)
+    assert stored(store, read)[0].uri == saved.uri
+    assert hw.load(saved).tolist() == [0, 1, 2, 3]

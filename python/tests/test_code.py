@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from folders import names_in, write
 
+import headwater
 from headwater import code as module
 from headwater.code import capture_code, without_credentials
 
@@ -335,3 +336,39 @@ def test_a_working_directory_that_is_gone_is_a_problem(folder, monkeypatch):
 def test_an_address_has_no_credentials(url, expected):
     assert without_credentials(url) == expected
     assert without_credentials(expected) == expected
+
+
+def test_what_recording_writes_is_no_change_of_the_code(tmp_path, home):
+    script = (
+        "import sys\nimport headwater as hw\n_, place, folder, seed = sys.argv\n"
+        "hw.init(place, artifacts=folder)\n"
+        "with hw.run('train') as run:\n"
+        "    run.output(hw.model({'weights': [seed]}, name='m'), 'model')\n"
+    )
+    (tmp_path / "train.py").write_text(script)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    for seed in "123":
+        command = [sys.executable, "train.py", "sqlite:metadata", "out/made", seed]
+        subprocess.run(command, cwd=tmp_path, check=True)
+    with headwater.open(f"sqlite:{tmp_path}/metadata") as store:
+        (code,) = store.list_artifacts(filter="type = 'headwater.Code'").artifacts
+        assert len(store.list_executions().executions) == 3
+    assert not code.custom_properties["code.is_dirty"].bool_value
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="Linux tells of locks")
+def test_a_database_that_is_open_in_this_process_keeps_its_locks(folder, home, monkeypatch):
+    def locks():
+        lines = Path("/proc/locks").read_text().splitlines()
+        return sum(line.split()[4] == str(os.getpid()) for line in lines)
+
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    with headwater.open(f"sqlite:{folder}/other.db") as store:
+        store.put_artifact_type(artifact_type={"name": "M"})
+        before = locks()
+        assert before
+        found = capture_code(str(folder / "train.py"))
+        assert locks() == before
+    assert "other.db" in [each.path for each in found.left_out]

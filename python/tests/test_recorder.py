@@ -414,3 +414,19 @@ def test_clients_of_mlmd_do_not_import_the_recorder():
     assert hw.run is recorder.run
     with pytest.raises(AttributeError, match="no attribute 'runs'"):
         hw.runs  # noqa: B018
+
+
+def test_runs_of_a_process_share_a_store_but_not_one_that_was_deleted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = "sqlite:runs.db"
+    first = sender.opened(place)
+    assert sender.opened(place) is first
+    (tmp_path / "runs.db").unlink()
+    with hw.run("train", store=place) as run:
+        pass
+    assert stored(place, run.id)[0].last_known_state == COMPLETE
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    with hw.run("train", store=place):
+        pass
+    assert (tmp_path / "other" / "runs.db").exists()

@@ -154,7 +154,8 @@ fn raced(session: &Session<'_>, error: Error) -> Error {
     }
 }
 
-/// Gives a stored version what it does not have of the custom properties; its number.
+/// Gives a stored version what it does not have of the custom properties, and a place if it has
+/// none; its number.
 fn complete(session: &mut Session<'_>, id: i64, given: &Artifact) -> Result<i64> {
     let query = Artifact::KIND.queries.select_to_change;
     let mut stored: Vec<Artifact> = nodes::whole(session, query, &[id])?;
@@ -171,10 +172,15 @@ fn complete(session: &mut Session<'_>, id: i64, given: &Artifact) -> Result<i64>
         .filter(|(name, _)| !has(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if !missing.is_empty() {
-        let paths: Vec<String> =
+    let has_place = stored.uri().is_empty() && !given.uri().is_empty();
+    if has_place || !missing.is_empty() {
+        let mut paths: Vec<String> =
             missing.keys().map(|name| format!("custom_properties.{name}")).collect();
-        let update = Artifact { custom_properties: missing, ..stored.clone() };
+        let mut update = Artifact { custom_properties: missing, ..stored.clone() };
+        if has_place {
+            paths.push("uri".to_owned());
+            update.uri.clone_from(&given.uri);
+        }
         let options = PutOptions { mask: Mask::new(&paths), ..PutOptions::default() };
         nodes::update_stored(session, &[update], vec![stored], &options)?;
     }

@@ -123,6 +123,11 @@ fn a_version_gets_what_it_does_not_have(fresh: &Fresh) {
     assert_eq!(found.custom_properties["rows"], int(3));
     assert_eq!(found.custom_properties["profile"], text("p"));
     assert_eq!(found.custom_properties["version.number"], int(1));
+    let mut nowhere = series.request("memory", "frame:aa");
+    nowhere.artifact.as_mut().unwrap().uri = None;
+    let first = fresh.call(nowhere);
+    fresh.call(series.request("memory", "frame:aa"));
+    assert_eq!(fresh.artifact(first.artifact_id).uri(), "file:///frame:aa");
 }
 
 fn a_name_that_is_taken_is_passed_over(fresh: &Fresh) {
