@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Print the MD5 and the SHA-256 of files and folders, by which their versions are known
     Hash(HashArgs),
+    /// Fill a store with an example: a history of models that tell which customers will leave
+    Demo(DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +107,30 @@ pub(crate) struct HashArgs {
     /// Print a JSON object for each path, on a line of its own
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    pub(crate) command: DemoCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Load `demo-churn`: datasets, models, evaluations, deployments and runs of a pipeline
+    Load(DemoLoadArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoLoadArgs {
+    /// Load into a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Write the files of the datasets and models into this folder, so that their URIs lead to
+    /// them; without it these are s3://demo-churn/…, where nothing is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

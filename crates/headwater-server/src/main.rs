@@ -3,9 +3,11 @@
 mod cli;
 mod commands;
 mod config;
+mod demo;
 mod grpc;
 mod mlmd_flags;
 mod observe;
+mod remote;
 mod serve;
 
 use std::io::{self, Write as _};
@@ -53,5 +55,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             commands::migrate::run(&cli, args, &file)
         }
         Command::Hash(ref args) => commands::hash::run(args),
+        Command::Demo(ref args) => {
+            observe::init_logs(&log.or_filter("warn"))?;
+            commands::demo::run(&cli, args, &file)
+        }
     }
 }
