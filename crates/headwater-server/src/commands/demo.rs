@@ -36,8 +36,8 @@ fn open(
         return Ok((Door::Server(Remote::connect(server)?), server.clone(), flag));
     }
     let url = config::store_url(cli, file)?;
-    let store = Store::open(&url)
-        .map_err(|error| format!("{}: {error}", error.kind().row().code))?;
+    let store =
+        Store::open(&url).map_err(|error| format!("{}: {error}", error.kind().row().code))?;
     let flag = cli.store.as_ref().map(|_| format!(" --store '{url}'")).unwrap_or_default();
     Ok((Door::Store(Box::new(store)), url.to_string(), flag))
 }

@@ -16,15 +16,8 @@ pub(crate) const FLIPPED: usize = 48;
 const UNKNOWABLE: usize = 28;
 
 /// What a model reads, in this order.
-pub(crate) const FEATURES: [&str; 7] = [
-    "tenure_years",
-    "fee_share",
-    "calls_per_year",
-    "data_share",
-    "is_premium",
-    "is_de",
-    "is_fr",
-];
+pub(crate) const FEATURES: [&str; 7] =
+    ["tenure_years", "fee_share", "calls_per_year", "data_share", "is_premium", "is_de", "is_fr"];
 /// Columns that are shown to nobody.
 const MASKED: &[&str] = &["email"];
 
@@ -137,7 +130,8 @@ pub(crate) fn parts(number: i64, unit: i64) -> f64 {
 /// `raw@1`.
 pub(crate) fn raw_1() -> Vec<Customer> {
     let mut random = Random(1);
-    let mut made: Vec<Customer> = (0..ROWS).map(|at| customer(10_001 + id(at), &mut random)).collect();
+    let mut made: Vec<Customer> =
+        (0..ROWS).map(|at| customer(10_001 + id(at), &mut random)).collect();
     flip(&mut made, &mut random, UNKNOWABLE);
     made
 }
@@ -154,7 +148,8 @@ pub(crate) fn raw_2() -> Vec<Customer> {
 /// `holdout@1`.
 pub(crate) fn holdout() -> Vec<Customer> {
     let mut random = Random(4);
-    let mut made: Vec<Customer> = (0..ROWS).map(|at| customer(90_001 + id(at), &mut random)).collect();
+    let mut made: Vec<Customer> =
+        (0..ROWS).map(|at| customer(90_001 + id(at), &mut random)).collect();
     flip(&mut made, &mut random, UNKNOWABLE);
     made
 }

@@ -1,6 +1,6 @@
 //! The methods of the table, in a store or on a server.
 
-use headwater_store::{Call, ErrorKind, Store};
+use headwater_store::{Call, Caller, ErrorKind, Store};
 use prost::Message as _;
 
 use crate::Failure;
@@ -25,25 +25,47 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl Refusal {
+    fn of(error: &headwater_store::Error) -> Self {
+        Self {
+            is_there_already: error.kind() == ErrorKind::AlreadyExists,
+            message: format!("{}: {error}", error.kind().row().code),
+        }
+    }
+}
+
 impl Door {
     pub(super) fn call<R: Call>(&self, request: &R) -> Result<R::Response, Refusal> {
-        let already = ErrorKind::AlreadyExists;
         let remote = match self {
             Self::Store(store) => {
-                return store.call(request).map_err(|error| Refusal {
-                    is_there_already: error.kind() == already,
-                    message: format!("{}: {error}", error.kind().row().code),
-                });
+                return store.call(request).map_err(|error| Refusal::of(&error));
             }
             Self::Server(remote) => remote,
         };
         let answer = remote.call(R::METHOD, request.encode_to_vec()).map_err(|status| Refusal {
-            is_there_already: status.code() as i32 == already.row().grpc,
+            is_there_already: status.code() as i32 == ErrorKind::AlreadyExists.row().grpc,
             message: format!("{}: {}", code_name(status.code()), status.message()),
         })?;
-        R::Response::decode(&*answer).map_err(|error| Refusal {
-            is_there_already: false,
-            message: format!("the server's answer cannot be read: {error}"),
-        })
+        decoded::<R>(&answer)
     }
+
+    /// Calls that do not need each other's answers: a store that is a file commits them together.
+    pub(super) fn call_all<R: Call>(&self, requests: &[R]) -> Result<Vec<R::Response>, Refusal> {
+        let Self::Store(store) = self else {
+            return requests.iter().map(|request| self.call(request)).collect();
+        };
+        let mut together = store.together();
+        for request in requests {
+            together.run(R::METHOD, request.encode_to_vec(), &Caller::default());
+        }
+        let answers = together.finish().into_iter();
+        answers.map(|answer| decoded::<R>(&answer.map_err(|error| Refusal::of(&error))?)).collect()
+    }
+}
+
+fn decoded<R: Call>(answer: &[u8]) -> Result<R::Response, Refusal> {
+    R::Response::decode(answer).map_err(|error| Refusal {
+        is_there_already: false,
+        message: format!("the answer cannot be read: {error}"),
+    })
 }

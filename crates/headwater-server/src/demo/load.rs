@@ -20,8 +20,8 @@ use headwater_proto::ml_metadata::{
     PutTypesRequest, artifact, artifact_type, execution_type, value,
 };
 use headwater_store::vocabulary::{
-    ALIAS, CODE, ENVIRONMENT, EXPERIMENT, METRICS, OWNER, PARAM, PIPELINE, PIPELINE_RUN, PROFILE,
-    RUN_KINDS, STEP_FINGERPRINT, STEP_NAME, STEP_PART, STEP_SAME_AS, TRIGGER_ARTIFACT,
+    ALIAS, CODE, DIGEST, ENVIRONMENT, EXPERIMENT, METRICS, OWNER, PARAM, PIPELINE, PIPELINE_RUN,
+    PROFILE, RUN_KINDS, STEP_FINGERPRINT, STEP_NAME, STEP_PART, STEP_SAME_AS, TRIGGER_ARTIFACT,
     TRIGGER_EXECUTION, VERSIONED,
 };
 
@@ -72,7 +72,8 @@ pub(crate) fn load(door: &Door, files: &Files) -> Result<Loaded, Failure> {
     let mut loader = Loader::new(door, files, &story, there);
     let loaded = loader.all();
     loaded.map_err(|failure| {
-        format!("{failure}\nhint: what was loaded stays; the same command goes on from there").into()
+        format!("{failure}\nhint: what was loaded stays; the same command goes on from there")
+            .into()
     })
 }
 
@@ -95,7 +96,7 @@ impl There {
         let named = |of: Execution| Some((of.name?, of.id?));
         let executions: BTreeMap<String, i64> =
             listed.executions.into_iter().filter_map(named).collect();
-        if story.runs.last().is_some_and(|last| executions.contains_key(&last.key)) {
+        if story.runs().last().is_some_and(|last| executions.contains_key(&last.key)) {
             return Err("the store has `demo-churn` already, and nothing was changed\n\
                         hint: load it into another store, as in `--store sqlite:demo.db`"
                 .into());
@@ -161,6 +162,12 @@ fn registered(version: &Version) -> &'static str {
     kind.expect("the story has versions of these types only").1
 }
 
+/// A step that was begun.
+struct Begun {
+    parts: BTreeMap<String, String>,
+    answer: BeginStepResponse,
+}
+
 struct Loader<'a> {
     door: &'a Door,
     files: &'a Files,
@@ -194,24 +201,21 @@ impl<'a> Loader<'a> {
     fn all(&mut self) -> Result<Loaded, Failure> {
         self.put_types()?;
         self.put_owned_contexts()?;
-        let shared = [true, false]
-            .map(|yes| [provenance::code(yes), provenance::environment(yes)])
-            .concat();
+        let shared =
+            [true, false].map(|yes| [provenance::code(yes), provenance::environment(yes)]).concat();
         let contents = self.put_contents(&shared)?;
         self.put_shared(&shared)?;
+        self.register_versions()?;
         let story = self.story;
-        for run in &story.runs {
-            if let Some(name) = run.pipeline_run {
-                self.put_pipeline_run(name)?;
-            }
-            self.put_run(run)?;
+        for chapter in &story.chapters {
+            self.put_chapter(chapter)?;
         }
         Ok(self.counts(contents))
     }
 
     fn counts(&self, contents: usize) -> Loaded {
         let versions = || self.story.versions.values();
-        let runs = || self.story.runs.iter();
+        let runs = || self.story.runs();
         let of_type = |name: &str| versions().filter(|of| of.type_name.ends_with(name)).count();
         let points = runs().flat_map(|run| &run.series).map(|series| series.steps.len());
         Loaded {
@@ -334,32 +338,37 @@ impl<'a> Loader<'a> {
             page_size: PAGE_SIZE,
             ..Default::default()
         })?;
+        let mut missing = Vec::new();
         for of in shared {
             let same = |found: &&Artifact| found.external_id() == external(of);
-            let id = match listed.artifacts.iter().find(same) {
-                Some(found) => found.id(),
-                None => self.put_artifact(of, external(of))?,
-            };
-            self.shared.insert(of.digest.clone(), id);
+            match listed.artifacts.iter().find(same) {
+                Some(found) => drop(self.shared.insert(of.digest.clone(), found.id())),
+                None => missing.push(of),
+            }
         }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let made = missing.iter().map(|of| self.artifact_of(of, external(of)));
+        let put = PutArtifactsRequest { artifacts: made.collect(), ..Default::default() };
+        let ids = self.door.call(&put)?.artifact_ids;
+        self.shared.extend(missing.into_iter().map(|of| of.digest.clone()).zip(ids));
         Ok(())
     }
 
-    fn put_artifact(&self, of: &Shared, external_id: String) -> Result<i64, Failure> {
+    fn artifact_of(&self, of: &Shared, external_id: String) -> Artifact {
         let mut custom_properties = of.properties.clone();
-        custom_properties.insert("digest".to_owned(), text(&of.digest));
+        custom_properties.insert(DIGEST.to_owned(), text(&of.digest));
         for (name, bytes) in &of.contents {
             custom_properties.insert(name.clone(), text(&provenance::sha256(bytes)));
         }
-        let made = Artifact {
+        Artifact {
             type_id: self.artifact_types.get(of.type_name).copied(),
             external_id: Some(external_id),
             state: Some(artifact::State::Live.into()),
             custom_properties,
             ..Default::default()
-        };
-        let put = PutArtifactsRequest { artifacts: vec![made], ..Default::default() };
-        first(&self.door.call(&put)?.artifact_ids)
+        }
     }
 
     /// Makes the context of a run of the pipeline, and puts it below the pipeline.
@@ -388,7 +397,7 @@ impl<'a> Loader<'a> {
     }
 
     /// With the id of what started it.
-    fn said_of(&mut self, run: &PipelineRun) -> Result<Properties, Failure> {
+    fn said_of(&self, run: &PipelineRun) -> Result<Properties, Failure> {
         let mut said = run.properties.clone();
         match run.cause {
             Cause::Nothing => {}
@@ -407,18 +416,26 @@ impl<'a> Loader<'a> {
         id.ok_or_else(|| format!("the story has no run `{key}` so far").into())
     }
 
-    /// The id of a version, which is registered when it is first asked for.
-    fn version(&mut self, full_name: &str) -> Result<i64, Failure> {
-        if let Some(id) = self.versions.get(full_name) {
-            return Ok(*id);
+    fn register_versions(&mut self) -> Result<(), Failure> {
+        let versions: Vec<&Version> = self.story.versions.values().collect();
+        let requests: Vec<RegisterVersionRequest> =
+            versions.iter().map(|version| self.registration(version)).collect();
+        for (version, answer) in versions.iter().zip(self.door.call_all(&requests)?) {
+            let (full_name, number) = (version.full_name(), answer.number);
+            if number != version.number {
+                return Err(format!("`{full_name}` became number {number} of what is there").into());
+            }
+            self.versions.insert(full_name, answer.artifact_id);
         }
-        let version = self.story.versions.get(full_name);
-        let version = version.ok_or_else(|| format!("the story has no `{full_name}`"))?;
+        Ok(())
+    }
+
+    fn registration(&self, version: &Version) -> RegisterVersionRequest {
         let mut custom_properties = version.properties.clone();
         if let Some(profile) = &version.profile {
             custom_properties.insert(PROFILE.to_owned(), text(&provenance::sha256(profile)));
         }
-        let answer = self.door.call(&RegisterVersionRequest {
+        RegisterVersionRequest {
             artifact: Some(Artifact {
                 type_id: self.artifact_types.get(version.type_name).copied(),
                 uri: Some(self.files.uri(&version.path)),
@@ -430,44 +447,99 @@ impl<'a> Loader<'a> {
             name: version.name.clone(),
             digest: version.digest(),
             ..Default::default()
-        })?;
-        if answer.number != version.number {
-            let number = answer.number;
-            return Err(format!("`{full_name}` became number {number} of what is there").into());
         }
-        self.versions.insert(full_name.to_owned(), answer.artifact_id);
-        Ok(answer.artifact_id)
     }
 
-    /// Makes a run with what it reads and makes, unless it is there; its metrics; and says how it
-    /// ended, if it is a step that is memoized.
-    fn put_run(&mut self, run: &Run) -> Result<(), Failure> {
-        let parts = self.parts(run)?;
-        let begun = match run.step {
-            Some(step) => Some(self.begin(run, step, &parts)?),
-            None => None,
-        };
-        let id = match self.there.executions.get(&run.key) {
-            Some(id) => *id,
-            None => self.put_execution(run, &parts, begun.as_ref())?,
-        };
-        self.there.executions.insert(run.key.clone(), id);
-        if !run.series.is_empty() {
-            self.door.call(&LogMetricsRequest {
-                execution_id: id,
+    fn version(&self, full_name: &str) -> Result<i64, Failure> {
+        let id = self.versions.get(full_name).copied();
+        id.ok_or_else(|| format!("the story has no `{full_name}`").into())
+    }
+
+    /// Makes runs with what they read and make, unless they are there; their metrics; and says how
+    /// those ended that are memoized.
+    fn put_chapter(&mut self, runs: &[Run]) -> Result<(), Failure> {
+        for run in runs {
+            if let Some(name) = run.pipeline_run {
+                self.put_pipeline_run(name)?;
+            }
+        }
+        let begun = self.begin(runs)?;
+        let is_missing = |run: &&Run| !self.there.executions.contains_key(&run.key);
+        let missing: Vec<&Run> = runs.iter().filter(is_missing).collect();
+        let requests: Result<Vec<_>, _> =
+            missing.iter().map(|run| self.execution(run, begun.get(&run.key))).collect();
+        let put = self.door.call_all(&requests?)?;
+        for (run, answer) in missing.iter().zip(put) {
+            self.there.executions.insert(run.key.clone(), answer.execution_id());
+        }
+        self.log_metrics(runs)?;
+        let mut ends = Vec::new();
+        for run in runs {
+            if let Some(begun) = begun.get(&run.key).filter(|begun| begun.answer.is_claimed) {
+                let id = self.execution_id(&run.key)?;
+                ends.push(FinishStepRequest {
+                    fingerprint: begun.answer.fingerprint.clone(),
+                    claimant: CLAIMANT.to_owned(),
+                    execution_id: Some(id).filter(|_| run.state == State::Complete),
+                });
+            }
+        }
+        self.door.call_all(&ends)?;
+        Ok(())
+    }
+
+    fn log_metrics(&self, runs: &[Run]) -> Result<(), Failure> {
+        let mut requests = Vec::new();
+        for run in runs.iter().filter(|run| !run.series.is_empty()) {
+            requests.push(LogMetricsRequest {
+                execution_id: self.execution_id(&run.key)?,
                 writer: run.key.clone(),
                 sequence: 1,
                 series: run.series.clone(),
-            })?;
+            });
         }
-        if let Some(begun) = begun.filter(|begun| begun.is_claimed) {
-            self.door.call(&FinishStepRequest {
-                fingerprint: begun.fingerprint,
-                claimant: CLAIMANT.to_owned(),
-                execution_id: Some(id).filter(|_| run.state == State::Complete),
-            })?;
-        }
+        self.door.call_all(&requests)?;
         Ok(())
+    }
+
+    /// Begins those that are memoized; what the store says, by key.
+    fn begin(&self, runs: &[Run]) -> Result<BTreeMap<String, Begun>, Failure> {
+        let (mut keys, mut requests) = (Vec::new(), Vec::new());
+        for run in runs {
+            let Some(step) = run.step else { continue };
+            keys.push(run);
+            requests.push(BeginStepRequest {
+                name: step.to_owned(),
+                parts: self.parts(run)?,
+                claimant: CLAIMANT.to_owned(),
+                lease_ms: LEASE_MS,
+                ..Default::default()
+            });
+        }
+        let answers = self.door.call_all(&requests)?;
+        let mut begun = BTreeMap::new();
+        for ((run, request), answer) in keys.into_iter().zip(requests).zip(answers) {
+            let is_there = self.there.executions.contains_key(&run.key);
+            let key = &run.key;
+            if answer.wait_ms > 0 {
+                let seconds = answer.wait_ms.div_euclid(1000) + 1;
+                return Err(format!(
+                    "somebody else runs the step `{}` on the same, for {seconds} s at most",
+                    request.name
+                )
+                .into());
+            }
+            match (run.state, answer.execution.is_some()) {
+                (State::Cached, false) => {
+                    return Err(format!("`{key}` does not find what was made before").into());
+                }
+                (State::Complete, true) if !is_there => {
+                    return Err(format!("`{key}` was made before by somebody else").into());
+                }
+                _ => drop(begun.insert(key.clone(), Begun { parts: request.parts, answer })),
+            }
+        }
+        Ok(begun)
     }
 
     /// What a step depends on, by name.
@@ -491,60 +563,30 @@ impl<'a> Loader<'a> {
         Ok(parts)
     }
 
-    fn begin(
-        &self,
-        run: &Run,
-        step: &str,
-        parts: &BTreeMap<String, String>,
-    ) -> Result<BeginStepResponse, Failure> {
-        let begun = self.door.call(&BeginStepRequest {
-            name: step.to_owned(),
-            parts: parts.clone(),
-            claimant: CLAIMANT.to_owned(),
-            lease_ms: LEASE_MS,
-            ..Default::default()
-        })?;
-        let is_found = begun.execution.is_some();
-        let is_there = self.there.executions.contains_key(&run.key);
-        match run.state {
-            State::Cached if !is_found => {
-                Err(format!("`{}` does not find what was made before", run.key).into())
-            }
-            State::Complete if is_found && !is_there => {
-                Err(format!("`{}` was made before by somebody else", run.key).into())
-            }
-            _ => Ok(begun),
-        }
-    }
-
     /// The execution, its events and its contexts, in one call.
-    fn put_execution(
-        &mut self,
-        run: &Run,
-        parts: &BTreeMap<String, String>,
-        begun: Option<&BeginStepResponse>,
-    ) -> Result<i64, Failure> {
+    fn execution(&self, run: &Run, begun: Option<&Begun>) -> Result<PutExecutionRequest, Failure> {
         let mut said = run.properties.clone();
         if let (Some(step), Some(begun)) = (run.step, begun) {
             said.insert(STEP_NAME.to_owned(), text(step));
-            said.insert(STEP_FINGERPRINT.to_owned(), text(&begun.fingerprint));
-            said.extend(parts.iter().map(|(name, of)| (format!("{STEP_PART}{name}"), text(of))));
+            said.insert(STEP_FINGERPRINT.to_owned(), text(&begun.answer.fingerprint));
+            let parts = begun.parts.iter();
+            said.extend(parts.map(|(name, of)| (format!("{STEP_PART}{name}"), text(of))));
         }
         let mut pairs = self.read_by(run, &mut said)?;
-        let sources = pairs.iter().filter_map(source).collect();
-        pairs.extend(self.made_by(run, sources)?);
-        if let Some(begun) = begun.filter(|_| run.state == State::Cached) {
-            let same_as = begun.execution.as_ref().map_or(0, Execution::id);
+        let sources: Vec<i64> = pairs.iter().filter_map(source).collect();
+        pairs.extend(self.made_by(run, &sources)?);
+        if let Some(Begun { answer, .. }) = begun.filter(|_| run.state == State::Cached) {
+            let same_as = answer.execution.as_ref().map_or(0, Execution::id);
             said.insert(STEP_SAME_AS.to_owned(), int(same_as));
             let again = |of: &Event| Event {
                 execution_id: None,
                 milliseconds_since_epoch: Some(run.ended_ms),
                 ..of.clone()
             };
-            pairs.extend(begun.events.iter().map(|of| pair(None, again(of))));
+            pairs.extend(answer.events.iter().map(|of| pair(None, again(of))));
         }
         let type_name = RUN_KINDS.iter().find(|(kind, _, _)| *kind == run.kind).map(|of| of.1);
-        let put = self.door.call(&PutExecutionRequest {
+        Ok(PutExecutionRequest {
             execution: Some(Execution {
                 type_id: type_name.and_then(|name| self.execution_types.get(name)).copied(),
                 name: Some(run.key.clone()),
@@ -556,8 +598,7 @@ impl<'a> Loader<'a> {
             contexts: self.contexts_of(run),
             options: Some(Options { force_reuse_context: Some(true), ..Default::default() }),
             ..Default::default()
-        })?;
-        Ok(put.execution_id())
+        })
     }
 
     /// By id, as they are.
@@ -572,11 +613,7 @@ impl<'a> Loader<'a> {
 
     /// The events of what a run reads; of a step that was skipped not code and environment, which
     /// are those of the step that ran.
-    fn read_by(
-        &mut self,
-        run: &Run,
-        said: &mut Properties,
-    ) -> Result<Vec<ArtifactAndEvent>, Failure> {
+    fn read_by(&self, run: &Run, said: &mut Properties) -> Result<Vec<ArtifactAndEvent>, Failure> {
         let mut pairs = Vec::new();
         let input = event::Type::Input;
         for (role, name) in &run.reads {
@@ -594,17 +631,13 @@ impl<'a> Loader<'a> {
     }
 
     /// The events of what it makes, from all the data and models that it reads.
-    fn made_by(
-        &mut self,
-        run: &Run,
-        sources: Vec<i64>,
-    ) -> Result<Vec<ArtifactAndEvent>, Failure> {
+    fn made_by(&self, run: &Run, sources: &[i64]) -> Result<Vec<ArtifactAndEvent>, Failure> {
         let mut pairs = Vec::new();
         let output = event::Type::Output;
         for (role, name) in &run.makes {
             let id = self.version(name)?;
             let made_ms = self.made_ms(run, name);
-            pairs.push(pair(None, event_of(output, role, &sources, Some(id), made_ms)));
+            pairs.push(pair(None, event_of(output, role, sources, Some(id), made_ms)));
         }
         if let Some(metrics) = &run.metrics {
             let made = Artifact {
@@ -613,7 +646,7 @@ impl<'a> Loader<'a> {
                 custom_properties: metrics.clone(),
                 ..Default::default()
             };
-            let event = event_of(output, "metrics", &sources, None, run.ended_ms);
+            let event = event_of(output, "metrics", sources, None, run.ended_ms);
             pairs.push(pair(Some(made), event));
         }
         Ok(pairs)

@@ -237,9 +237,18 @@ mod tests {
     #[test]
     fn digests_are_what_python_computes() {
         // headwater.code._digest([("commit", COMMIT)]), and likewise with a change
-        assert_eq!(code(false).digest, "sha256:CLEAN");
-        assert_eq!(code(true).digest, "sha256:DIRTY");
+        assert_eq!(
+            code(false).digest,
+            "sha256:6831c5f10c9d2168c67e4cb17e09b9b98bf68ffaeea5cf781b112378f66c0241"
+        );
+        assert_eq!(
+            code(true).digest,
+            "sha256:90d917478e5a4dca53403e081c626a312e0810156b8d903e62b929eedb778616"
+        );
         // headwater.environment._digest
-        assert_eq!(environment(true).digest, "sha256:TRAINING");
+        assert_eq!(
+            environment(true).digest,
+            "sha256:df4629ecc10931c63b03004795e7464c041e96ed4cd11ebd0869a8c381318341"
+        );
     }
 }

@@ -24,14 +24,13 @@ pub(crate) const PRODUCTION: &str = "production";
 
 /// All of it.
 pub(crate) fn story() -> Story {
-    let runs: Vec<Run> = [by_hand(), p1(), p2(), p3(), p4()].concat();
     let mut versions = versions::all();
-    let train_b = runs.iter().find(|run| run.key == key("p1/train-b"));
-    if let Some(run) = train_b {
-        versions.extend(versions::checkpoints(&run.key, &run.series));
-    }
+    let train_b = train_b("p1/train-b");
+    versions.extend(versions::checkpoints(&train_b.key, &train_b.series));
     let by_name = versions.into_iter().map(|version| (version.full_name(), version)).collect();
-    Story { versions: by_name, pipeline_runs: pipeline_runs(), runs }
+    let (p4, last) = p4();
+    let chapters = vec![[by_hand(), p1(train_b)].concat(), [p2(), p3()].concat(), p4, vec![last]];
+    Story { versions: by_name, pipeline_runs: pipeline_runs(), chapters }
 }
 
 fn key(of: &str) -> String {
@@ -195,11 +194,11 @@ fn by_hand() -> Vec<Run> {
 }
 
 /// `train-b`, `churn@2`, live from t2 on.
-fn p1() -> Vec<Run> {
+fn p1(train_b: Run) -> Vec<Run> {
     vec![
         ingest("p1/ingest", september(8, 8, 0), "2026-09-01", 1),
         memoized(featurize("p1/featurize", september(8, 8, 5), 1), "featurize"),
-        train_b("p1/train-b"),
+        train_b,
         evaluate("p1/evaluate", september(8, 9, 0), 2),
         deploy("p1/deploy", september(8, 10, 0), 2),
         predict("predict-2", september(8, 11, 0), 2, "predictions@1")
@@ -251,8 +250,8 @@ const OUT_OF_MEMORY: &str = "Graph execution error: OOM when allocating tensor w
 fn traceback() -> String {
     format!(
         "Traceback (most recent call last):\n  \
-         File \"/work/train.py\", line 40, in <module>\n    main()\n  \
-         File \"/work/train.py\", line 35, in main\n    \
+         File \"/work/train.py\", line 39, in <module>\n    main()\n  \
+         File \"/work/train.py\", line 34, in main\n    \
          model.fit(batches, steps_per_epoch=STEPS, epochs=1)\n  \
          File \"/usr/local/lib/python3.11/dist-packages/keras/src/utils/traceback_utils.py\", \
          line 70, in error_handler\n    raise e.with_traceback(filtered_tb) from None\n\
@@ -297,16 +296,16 @@ fn p3() -> Vec<Run> {
 }
 
 /// On the last good data everything is there already; `churn@2` is live again from t4 on.
-fn p4() -> Vec<Run> {
+fn p4() -> (Vec<Run>, Run) {
     let train = train("p4/train", september(15, 8, 0), 0.01, 1, None);
-    vec![
+    let steps = vec![
         ingest("p4/ingest", september(15, 8, 0), "2026-09-01", 1).cached(),
         memoized(featurize("p4/featurize", september(15, 8, 0), 1), "featurize").cached(),
         memoized(train, "train").cached(),
         evaluate("p4/evaluate", september(15, 9, 0), 2),
-        deploy("p4/deploy", september(15, 10, 0), 2)
-            .says(&[(DEPLOY_REASON, text("rollback of v3"))]),
-    ]
+    ];
+    let rollback = deploy("p4/deploy", september(15, 10, 0), 2);
+    (steps, rollback.says(&[(DEPLOY_REASON, text("rollback of v3"))]))
 }
 
 fn pipeline_runs() -> Vec<PipelineRun> {

@@ -190,5 +190,13 @@ pub(crate) struct Story {
     /// By full name.
     pub(crate) versions: BTreeMap<String, Version>,
     pub(crate) pipeline_runs: Vec<PipelineRun>,
-    pub(crate) runs: Vec<Run>,
+    /// Runs that need nothing of each other but versions, and then those that need them. The very
+    /// last run stands alone.
+    pub(crate) chapters: Vec<Vec<Run>>,
+}
+
+impl Story {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.chapters.iter().flatten()
+    }
 }

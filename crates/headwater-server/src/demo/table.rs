@@ -169,7 +169,8 @@ fn of_numbers(cells: &[&Cell], numbers: &[f64], said: &mut Map<String, Value>) {
     if width > 0.0 {
         let mut counts = [0; BINS];
         for each in numbers {
-            counts[((each - low) / width * BINS as f64).floor().min((BINS - 1) as f64) as usize] += 1;
+            counts[((each - low) / width * BINS as f64).floor().min((BINS - 1) as f64) as usize] +=
+                1;
         }
         let edge = |at: usize| low + width * at as f64 / BINS as f64;
         let edges: Vec<f64> = (0..BINS).map(edge).chain([high]).collect();
