@@ -88,6 +88,8 @@ pub(crate) enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     TracedExec(TracedExecArgs),
+    /// Fill a store with an example: a history of models that tell which customers will leave
+    Demo(DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +228,30 @@ pub(crate) struct BestArgs {
     /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    pub(crate) command: DemoCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Load `demo-churn`: datasets, models, evaluations, deployments and runs of a pipeline
+    Load(DemoLoadArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoLoadArgs {
+    /// Load into a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Write the files of the datasets and models into this folder, so that their URIs lead to
+    /// them; without it these are s3://demo-churn/…, where nothing is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

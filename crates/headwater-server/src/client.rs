@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headwater_proto::headwater::v1::ListExecutionsRequest;
 use headwater_proto::ml_metadata::{Execution, GetExecutionsByIdRequest, Value, value};
 use headwater_store::vocabulary::{PIPELINE_RUN, RUN_NAME};
-use headwater_store::{Access, Call, ErrorKind, Store, StoreUrl};
+use headwater_store::{Access, Call, Caller, ErrorKind, Store, StoreUrl};
 use prost::Message as _;
 use tonic::Code;
 
@@ -117,10 +117,20 @@ impl Client {
             code: status.code() as i32,
             message: status.message().to_owned(),
         })?;
-        R::Response::decode(&*answer).map_err(|error| Refusal {
-            code: Code::Internal as i32,
-            message: format!("the server's answer cannot be read: {error}"),
-        })
+        decoded::<R>(&answer)
+    }
+
+    /// Calls that do not need each other's answers: a store that is a file commits them together.
+    pub(crate) fn call_all<R: Call>(&self, requests: &[R]) -> Result<Vec<R::Response>, Refusal> {
+        let Self::Store(store) = self else {
+            return requests.iter().map(|request| self.call(request)).collect();
+        };
+        let mut together = store.together();
+        for request in requests {
+            together.run(R::METHOD, request.encode_to_vec(), &Caller::default());
+        }
+        let answers = together.finish().into_iter();
+        answers.map(|answer| decoded::<R>(&answer.map_err(|error| Refusal::of(&error))?)).collect()
     }
 
     /// The run that a person means: an id, `run:NAME` or a name, of several the last one; or a step
@@ -160,6 +170,13 @@ impl Client {
         )
         .into())
     }
+}
+
+fn decoded<R: Call>(answer: &[u8]) -> Result<R::Response, Refusal> {
+    R::Response::decode(answer).map_err(|error| Refusal {
+        code: Code::Internal as i32,
+        message: format!("the answer cannot be read: {error}"),
+    })
 }
 
 fn named(name: &str) -> String {

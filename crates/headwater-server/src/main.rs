@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod demo;
 mod grpc;
 #[cfg(target_os = "linux")]
 mod launch;
@@ -68,6 +69,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         #[cfg(target_os = "linux")]
         Command::TracedExec(ref args) => {
             return Ok(launch::traced_exec(&args.command, args.traced));
+        }
+        Command::Demo(ref args) => {
+            observe::init_logs(&log.or_filter("warn"))?;
+            commands::demo::run(&cli, args, &file)?;
         }
     }
     Ok(ExitCode::SUCCESS)

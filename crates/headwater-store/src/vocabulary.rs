@@ -10,6 +10,41 @@ pub const VERSION_NUMBER: &str = "version.number";
 /// On the context of the versions: the number of the last one.
 pub const VERSIONS: &str = "versions";
 
+/// On a context or a version: who answers for it.
+pub const OWNER: &str = "owner";
+/// Before the name of an alias: number of the version that is called so.
+pub const ALIAS: &str = "alias.";
+/// Digest of the content that says what is in a version.
+pub const PROFILE: &str = "profile";
+/// Names of the columns that are chosen, or trained on, in their order, as a JSON list.
+pub const FEATURES: &str = "features";
+/// Type of the artifacts that evaluations make.
+pub const METRICS: &str = "headwater.Metrics";
+/// Before the name of a metric.
+pub const METRIC: &str = "metrics.";
+/// Before a slice of the data, then `.metrics.` and the name of the metric.
+pub const SLICE: &str = "slice.";
+/// Where a model was deployed to.
+pub const DEPLOY_TARGET: &str = "deploy.target";
+/// Why, of a rollback.
+pub const DEPLOY_REASON: &str = "deploy.reason";
+/// What kind of event started a run.
+pub const TRIGGER_KIND: &str = "trigger.kind";
+/// The event, for people.
+pub const TRIGGER_REASON: &str = "trigger.reason";
+/// Id of the artifact that it was about.
+pub const TRIGGER_ARTIFACT: &str = "trigger.artifact";
+/// Id of the execution.
+pub const TRIGGER_EXECUTION: &str = "trigger.execution";
+/// The metric that crossed a threshold.
+pub const TRIGGER_METRIC: &str = "trigger.metric";
+/// Its value.
+pub const TRIGGER_VALUE: &str = "trigger.value";
+/// The threshold.
+pub const TRIGGER_THRESHOLD: &str = "trigger.threshold";
+/// `sha256:…` of the name and the parts of a memoized step.
+pub const STEP_FINGERPRINT: &str = "step.fingerprint";
+
 /// Name of a memoized step.
 pub const STEP_NAME: &str = "step.name";
 /// Before the name of a part of what a step depends on.
