@@ -70,6 +70,7 @@ pub(crate) fn load(door: &Door, files: &Files) -> Result<Loaded, Failure> {
     let there = There::find(door, &story)?;
     files.write(story.versions.values())?;
     let mut loader = Loader::new(door, files, &story, there);
+    loader.put_types()?;
     let loaded = loader.all();
     loaded.map_err(|failure| {
         format!("{failure}\nhint: what was loaded stays; the same command goes on from there")
@@ -199,7 +200,6 @@ impl<'a> Loader<'a> {
     }
 
     fn all(&mut self) -> Result<Loaded, Failure> {
-        self.put_types()?;
         self.put_owned_contexts()?;
         let shared =
             [true, false].map(|yes| [provenance::code(yes), provenance::environment(yes)]).concat();
