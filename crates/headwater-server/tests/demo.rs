@@ -2,259 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "demo/scene.rs"]
+mod scene;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use mysql::prelude::Queryable as _;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A place for a store, by the flags that lead to it.
-struct Scene {
-    folder: TempDir,
-    flags: Vec<String>,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = format!("sqlite:{}", folder.path().join("store.db").display());
-        Self { folder, flags: vec!["--store".to_owned(), store] }
-    }
-
-    fn loaded() -> Self {
-        let scene = Self::new();
-        scene.load(&[]);
-        scene
-    }
-
-    fn headwater(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_headwater"))
-            .current_dir(self.folder.path())
-            .args(args)
-            .args(&self.flags)
-            .output()
-            .unwrap()
-    }
-
-    fn load(&self, args: &[&str]) -> String {
-        let done = self.headwater(&[&["demo", "load"], args].concat());
-        assert!(done.status.success(), "{done:?}");
-        assert!(done.stderr.is_empty(), "{done:?}");
-        String::from_utf8(done.stdout).unwrap()
-    }
-
-    fn refused(&self, args: &[&str]) -> String {
-        let done = self.headwater(&[&["demo", "load"], args].concat());
-        assert_eq!(done.status.code(), Some(1), "{done:?}");
-        assert!(done.stdout.is_empty(), "{done:?}");
-        String::from_utf8(done.stderr).unwrap()
-    }
-
-    fn call(&self, method: &str, request: &Value) -> Value {
-        let done = self.headwater(&["call", method, &request.to_string()]);
-        assert!(done.status.success(), "{method} {request}: {done:?}");
-        serde_json::from_slice(&done.stdout).unwrap()
-    }
-
-    fn list(&self, method: &str, filter: &str, order_by: &str) -> Vec<Node> {
-        let request = json!({"filter": filter, "orderBy": order_by, "pageSize": 500});
-        let answer = self.call(method, &request);
-        let (_, nodes) = answer.as_object().unwrap().iter().next().unwrap_or_else(|| {
-            panic!("{method} {filter} finds nothing");
-        });
-        nodes.as_array().unwrap().iter().cloned().map(Node).collect()
-    }
-
-    fn artifacts(&self, filter: &str) -> Vec<Node> {
-        self.list("ListArtifacts", filter, "")
-    }
-
-    fn artifact(&self, name: &str) -> Node {
-        self.artifacts(&format!("name = '{name}'")).pop().unwrap()
-    }
-
-    /// Runs in the order in which they began.
-    fn runs(&self, filter: &str) -> Vec<Node> {
-        self.list("ListExecutions", filter, "custom_properties.`run.started_ms`, id")
-    }
-
-    fn run(&self, name: &str) -> Node {
-        self.runs(&format!("name = 'demo-churn/{name}'")).pop().unwrap()
-    }
-
-    /// Roles and names of what a run reads or makes.
-    fn linked(&self, run: &Node, kind: &str) -> Vec<(String, String)> {
-        let request = json!({"executionIds": [run.id()]});
-        let events = self.call("GetEventsByExecutionIDs", &request);
-        let names = self.artifact_names();
-        let events = events["events"].as_array().unwrap().iter();
-        let of_kind = events.filter(|event| event["type"] == kind);
-        let named = of_kind.map(|event| {
-            let role = event["path"]["steps"][0]["key"].as_str().unwrap();
-            (role.to_owned(), names[event["artifactId"].as_str().unwrap()].clone())
-        });
-        let mut found: Vec<(String, String)> = named.collect();
-        found.sort();
-        found
-    }
-
-    /// By id. What has no name is called by what is said of it.
-    fn artifact_names(&self) -> BTreeMap<String, String> {
-        let said = |of: &Node| json!([of.0["type"], of.0["customProperties"]]).to_string();
-        let named = |of: &Node| of.0["name"].as_str().map_or_else(|| said(of), str::to_owned);
-        self.artifacts("").iter().map(|of| (of.id(), named(of))).collect()
-    }
-
-    fn traced(&self, name: &str, direction: &str, kept: &str) -> Vec<String> {
-        let traced = self.call(
-            "TraceLineage",
-            &json!({
-                "startArtifacts": [format!("name = '{name}'")],
-                "direction": direction,
-                "keepArtifacts": kept,
-                "keepExecutions": "false",
-            }),
-        );
-        let nodes = traced["nodes"].as_array().unwrap().iter();
-        let names = nodes.map(|node| node["artifact"]["name"].as_str().unwrap_or_default());
-        let mut found: Vec<String> = names.filter(|of| *of != name).map(str::to_owned).collect();
-        found.sort();
-        found
-    }
-
-    fn series(&self, run: &Node, name: &str) -> Vec<(i64, f64)> {
-        let request = json!({"executionId": run.id(), "names": [name]});
-        let answer = self.call("GetMetrics", &request);
-        let series = &answer["series"][0];
-        let steps = series["steps"].as_array().unwrap().iter();
-        let values = series["values"].as_array().unwrap().iter();
-        steps
-            .map(|step| step.as_str().unwrap().parse().unwrap())
-            .zip(values.map(|value| value.as_f64().unwrap()))
-            .collect()
-    }
-
-    fn content(&self, digest: &str) -> Vec<u8> {
-        let answer = self.call("GetContent", &json!({"digest": digest}));
-        unbase64(answer["content"].as_str().unwrap())
-    }
-
-    /// Everything that can be asked for, without ids and the store's times, in an order of its own.
-    fn everything(&self) -> Vec<String> {
-        let artifacts = self.artifact_names();
-        let executions: BTreeMap<String, String> =
-            self.runs("").iter().map(|of| (of.id(), of.name().to_owned())).collect();
-        let mut found = BTreeSet::new();
-        let lists = ["ListArtifacts", "ListExecutions", "ListContexts"];
-        for node in lists.iter().flat_map(|list| self.list(list, "", "")) {
-            found.insert(node.without_ids(&artifacts, &executions).to_string());
-        }
-        let ids: Vec<&String> = executions.keys().collect();
-        let events = self.call("GetEventsByExecutionIDs", &json!({"executionIds": ids}));
-        for event in events["events"].as_array().unwrap() {
-            let mut event = event.clone();
-            let name = |id: &Value| json!(artifacts[id.as_str().unwrap()]);
-            event["artifactId"] = name(&event["artifactId"]);
-            event["executionId"] = json!(executions[event["executionId"].as_str().unwrap()]);
-            for step in event["path"]["steps"].as_array_mut().unwrap() {
-                if !step["index"].is_null() {
-                    step["index"] = name(&step["index"]);
-                }
-            }
-            found.insert(event.to_string());
-        }
-        for (id, name) in &executions {
-            let series = self.call("GetMetrics", &json!({"executionId": id}));
-            found.insert(format!("{name} {series}"));
-            let contexts = self.call("GetContextsByExecution", &json!({"executionId": id}));
-            let names = contexts["contexts"].as_array().unwrap().iter().map(|of| &of["name"]);
-            found.insert(format!("{name} in {:?}", names.collect::<Vec<_>>()));
-        }
-        for (id, name) in &artifacts {
-            let contexts = self.call("GetContextsByArtifact", &json!({"artifactId": id}));
-            let contexts = contexts["contexts"].as_array().cloned().unwrap_or_default();
-            let names: BTreeSet<String> =
-                contexts.iter().map(|of| of["name"].to_string()).collect();
-            found.insert(format!("{name} in {names:?}"));
-        }
-        found.into_iter().collect()
-    }
-}
-
-/// An artifact, an execution or a context.
-#[derive(Clone, Debug)]
-struct Node(Value);
-
-impl Node {
-    fn id(&self) -> String {
-        self.0["id"].as_str().unwrap().to_owned()
-    }
-
-    fn name(&self) -> &str {
-        self.0["name"].as_str().unwrap()
-    }
-
-    fn state(&self) -> &str {
-        self.0["lastKnownState"].as_str().unwrap()
-    }
-
-    /// As it is in JSON: an int is a text there.
-    fn said(&self, name: &str) -> &Value {
-        let value = self.0["customProperties"][name].as_object();
-        value.and_then(|value| value.values().next()).unwrap_or(&Value::Null)
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.said(name).as_str().unwrap_or_else(|| panic!("no `{name}` in {self:?}"))
-    }
-
-    fn int(&self, name: &str) -> i64 {
-        self.text(name).parse().unwrap()
-    }
-
-    fn without_ids(
-        mut self,
-        artifacts: &BTreeMap<String, String>,
-        executions: &BTreeMap<String, String>,
-    ) -> Value {
-        let node = self.0.as_object_mut().unwrap();
-        for name in ["id", "typeId", "createTimeSinceEpoch", "lastUpdateTimeSinceEpoch"] {
-            node.remove(name);
-        }
-        for (name, names) in [
-            ("step.same_as", executions),
-            ("trigger.execution", executions),
-            ("trigger.artifact", artifacts),
-        ] {
-            let said = node.get("customProperties").and_then(|said| said.get(name));
-            if let Some(id) = said.cloned() {
-                let id = id["intValue"].as_str().unwrap().to_owned();
-                node["customProperties"][name] = json!(names[&id]);
-            }
-        }
-        self.0
-    }
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut held, mut bits) = (0_u32, 0);
-    for digit in text.bytes().filter(|digit| *digit != b'=') {
-        let value = alphabet.iter().position(|each| *each == digit).unwrap();
-        held = held << 6 | u32::try_from(value).unwrap();
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xff).unwrap());
-        }
-    }
-    bytes
-}
+use scene::{Node, Scene};
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).unwrap();
@@ -439,7 +199,6 @@ fn the_best_checkpoint_is_that_of_the_lowest_validation_loss() {
     assert_eq!((first.int("step"), first.said("metrics.val_loss")), (lowest.0, &json!(lowest.1)));
     let steps: BTreeSet<i64> = checkpoints.iter().map(|of| of.int("step")).collect();
     assert_eq!(steps, BTreeSet::from([200, 400, 600, 800, 986, 1000]));
-    // Loaded from elsewhere they would be others; here they are outputs of the run.
     let makes = scene.linked(&run, "OUTPUT");
     assert_eq!(makes.iter().filter(|(role, _)| role == "checkpoint").count(), 6);
 }
@@ -453,10 +212,8 @@ fn only_train_c_learns_by_heart() {
             let points = scene.series(&run, name);
             points[from..from + 100].iter().map(|point| point.1).sum::<f64>() / 100.0
         };
-        [(200, 900)].map(|(early, late)| {
-            let gap = |from| mean("val_loss", from) - mean("loss", from);
-            (mean("loss", late) < mean("loss", early), gap(late) - gap(early))
-        })[0]
+        let gap = |from| mean("val_loss", from) - mean("loss", from);
+        (mean("loss", 900) < mean("loss", 200), gap(900) - gap(200))
     };
     let (falls, grows) = gaps("p1/train-b");
     assert!(falls && grows.abs() < 0.02, "{grows}");
@@ -569,12 +326,7 @@ fn a_step_that_is_the_same_is_found_and_one_that_is_not_says_why() {
         assert_eq!(later.text("step.same_as"), of_p1.id());
         assert_eq!(scene.linked(&later, "OUTPUT"), [pair("features", "features@1")]);
     }
-    let parts: BTreeMap<&str, &Value> = of_p1.0["customProperties"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter_map(|name| Some((name.strip_prefix("step.part.")?, of_p1.said(name))))
-        .collect();
+    let parts = of_p1.step_parts();
     let request = json!({
         "name": "featurize", "parts": parts, "claimant": "another", "leaseMs": 1000,
     });
@@ -589,12 +341,7 @@ fn a_step_that_is_the_same_is_found_and_one_that_is_not_says_why() {
     assert_eq!(different[0]["here"], scene.artifact("raw@2").text("digest"));
     // What failed is not found.
     let failed = scene.run("p2/train-d");
-    let parts: BTreeMap<&str, &Value> = failed.0["customProperties"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter_map(|name| Some((name.strip_prefix("step.part.")?, failed.said(name))))
-        .collect();
+    let parts = failed.step_parts();
     let request = json!({"name": "train", "parts": parts, "claimant": "another", "leaseMs": 1000});
     assert_eq!(scene.call("BeginStep", &request)["isClaimed"], true);
 }
@@ -719,12 +466,7 @@ fn a_load_that_failed_is_repeated() {
     let (scene, whole) = (Scene::new(), Scene::loaded());
     // In the middle of the story, somebody else runs the step of `train-d`.
     let train_d = whole.run("p2/train-d");
-    let parts: BTreeMap<&str, &Value> = train_d.0["customProperties"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter_map(|name| Some((name.strip_prefix("step.part.")?, train_d.said(name))))
-        .collect();
+    let parts = train_d.step_parts();
     let claim =
         json!({"name": "train", "parts": parts, "claimant": "another", "leaseMs": 3_600_000});
     let begun = scene.call("BeginStep", &claim);

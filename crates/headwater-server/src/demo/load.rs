@@ -71,6 +71,7 @@ pub(crate) fn load(client: &Client, files: &Files) -> Result<Loaded, Failure> {
     let there = There::find(client, &story)?;
     files.write(story.versions.values())?;
     let mut loader = Loader::new(client, files, &story, there);
+    loader.put_types()?;
     let loaded = loader.all();
     loaded.map_err(|failure| {
         format!("{failure}\nhint: what was loaded stays; the same command goes on from there")
@@ -200,7 +201,6 @@ impl<'a> Loader<'a> {
     }
 
     fn all(&mut self) -> Result<Loaded, Failure> {
-        self.put_types()?;
         self.put_owned_contexts()?;
         let shared =
             [true, false].map(|yes| [provenance::code(yes), provenance::environment(yes)]).concat();
