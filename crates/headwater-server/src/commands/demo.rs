@@ -71,17 +71,26 @@ fn try_next(out: &mut impl Write, flag: &str) -> io::Result<()> {
         (
             "the data that `churn@2` was trained on",
             "TraceLineage",
-            r#"{"startArtifacts": ["name = \"churn@2\""], "direction": "UPSTREAM", "keepArtifacts": "type = \"headwater.Dataset\"", "keepExecutions": "false"}"#,
+            concat!(
+                r#"{"startArtifacts": ["name = \"churn@2\""], "direction": "UPSTREAM", "#,
+                r#""keepArtifacts": "type = \"headwater.Dataset\"", "keepExecutions": "false"}"#
+            ),
         ),
         (
             "the last deployment to `prod`: what is live there",
             "ListExecutions",
-            r#"{"filter": "custom_properties.`deploy.target` = \"prod\"", "orderBy": "custom_properties.`run.started_ms` DESC", "pageSize": 1}"#,
+            concat!(
+                r#"{"filter": "custom_properties.`deploy.target` = \"prod\"", "#,
+                r#""orderBy": "custom_properties.`run.started_ms` DESC", "pageSize": 1}"#
+            ),
         ),
         (
             "the run that ran out of memory, and why",
             "ListExecutions",
-            r#"{"filter": "last_known_state = FAILED AND custom_properties.`run.name` = \"train-d\""}"#,
+            concat!(
+                r#"{"filter": "last_known_state = FAILED AND "#,
+                r#"custom_properties.`run.name` = \"train-d\""}"#
+            ),
         ),
     ];
     writeln!(out, "try next:")?;

@@ -1,6 +1,6 @@
 //! The data of the demo: customers, what is made of them for a model, models and what they say.
 //!
-//! Everything is whole numbers until it is written, so that the bytes are the same on every machine.
+//! Everything is whole numbers until it is written, so that the bytes are the same everywhere.
 
 use std::collections::BTreeMap;
 
@@ -292,8 +292,8 @@ impl Model {
     }
 }
 
-/// `churn@1`, `churn@2` and `churn@3`: of the 400 customers of `holdout@1` they are right about 364,
-/// 372 and 284.
+/// `churn@1`, `churn@2` and `churn@3`: of the 400 customers of `holdout@1` they are right about
+/// 364, 372 and 284.
 pub(crate) const MODELS: [Model; 3] = [
     Model { weights: [-210, 820, 520, -610, -460, -140, 80], bias: -80 },
     TRUTH,

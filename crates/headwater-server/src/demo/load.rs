@@ -1,8 +1,8 @@
 //! Writes the story on the graph, with the methods of the table, as any recorder would.
 //!
-//! Each call is a transaction of its own. Every step finds what an earlier attempt has made, and the
-//! last run comes last, so a load that was interrupted goes on where it ended, and one that was not
-//! is known by that run.
+//! Each call is a transaction of its own. Every step finds what an earlier attempt has made, and
+//! the last run comes last: so a load that was interrupted goes on where it ended, and one that was
+//! not is known by that run.
 
 use std::collections::BTreeMap;
 

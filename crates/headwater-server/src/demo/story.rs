@@ -1,5 +1,5 @@
-//! What the demo is made of: versions, the runs of a pipeline, and runs in their order. Nothing here
-//! knows a store.
+//! What the demo is made of: versions, the runs of a pipeline, and runs in their order. Nothing
+//! here knows a store.
 
 use std::collections::BTreeMap;
 
