@@ -265,18 +265,21 @@ def of(source: Any, kind: str = "artifact") -> Union[int, Artifact]:
     if kind == "model":
         return model(source)
     # A file that one run makes and another reads is one version: nobody said that it is no data.
-    if kind == "dataset" or isinstance(source, (str, os.PathLike)) or is_data(source):
+    if kind == "dataset" or isinstance(source, (str, os.PathLike)):
         return dataset(source)
-    return artifact(source)
+    return of_values(source) or artifact(source)
 
 
-def is_data(source: Any) -> bool:
-    """Whether it is in memory and :func:`dataset` knows it by its values."""
-    with contextlib.suppress(Exception):
-        if not isinstance(source, (str, bytes, os.PathLike)):
-            digest_object(source)
-            return True
-    return False
+def of_values(source: Any, *, save: bool = False, profile: bool = True) -> Optional[Artifact]:
+    """The version of data in memory, known by its values; None for what has no stable form."""
+    if isinstance(source, (str, bytes, os.PathLike)):
+        return None
+    try:
+        digest = digest_object(source)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    keep = pickle.dump if save else None
+    return _version("dataset", source, None, {}, profile=profile, save=keep, digest=digest)
 
 
 def _version(
@@ -289,6 +292,7 @@ def _version(
     profile: bool = False,
     read: bool = False,
     save: Optional[Callable[..., object]] = None,
+    digest: Optional[Digest] = None,
 ) -> Artifact:
     if name is not None and (not name or "@" in name):
         raise ValueError(f"the name {name!r} is empty or has an `@` in it: versions are numbered")
@@ -296,7 +300,6 @@ def _version(
     for key, value in properties.items():
         if value is not None:
             said[key] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    digest: Optional[Digest] = None
     uri = default_name = ""
     is_place = isinstance(source, (str, os.PathLike))
     ask: Optional[Callable[[], Digest]] = None
@@ -308,7 +311,7 @@ def _version(
         elif is_place:
             digest, uri, default_name = _of_place(os.fspath(source))
         elif kind == "dataset":
-            digest = digest_object(source)
+            digest = digest or digest_object(source)
             default_name = "data"
             if save is not None:
                 path, _ = _save(source, None)

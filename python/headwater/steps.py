@@ -202,10 +202,14 @@ class _Call:
         elif isinstance(value, (list, tuple)) and value and all(map(_is_version, value)):
             for at, each in enumerate(value):
                 self._take(f"{name}.{at}", each)
-        elif not isinstance(value, (dict, list, tuple, set)) and _digest(value):
-            self.inputs[name] = artifacts.dataset(value)
-        else:
+        elif isinstance(value, (dict, list, tuple, set)):
             self.params[name] = value
+        else:
+            data = artifacts.of_values(value, profile=False)
+            if data is not None:
+                self.inputs[name] = data
+            else:
+                self.params[name] = value
 
     def parts(self) -> dict[str, str]:
         """What the step depends on, by name."""
@@ -348,7 +352,7 @@ class _Claim:
 
 
 # What a step returns. The run says in `step.returns` how the value is put together: `shape` is one,
-# tuple, list or dict, and of each place it has `role` and how it is read, or the plain value.
+# tuple, list or dict, and of each place it has `role`, `key` and how it is read, or the value.
 
 
 def _record(run: recorder.Run, value: Any) -> bool:
@@ -367,20 +371,16 @@ def _record(run: recorder.Run, value: Any) -> bool:
             made.append({"role": role, "as": "value", "value": each})
             continue
         if isinstance(each, Artifact):
-            output: Union[int, Artifact] = each
-            how = "version"
+            output, how = each, "version"
         elif isinstance(each, os.PathLike):
             output, how = artifacts.dataset(each, profile=False), "path"
         else:
             # Data is known by its values, so that who reads it reads this version.
-            if artifacts.is_data(each):
-                output = artifacts.dataset(each, save=True, profile=False)
-            else:
-                output = artifacts.artifact(each)
-            how = "object"
+            data = artifacts.of_values(each, save=True, profile=False)
+            output, how = data or artifacts.artifact(each), "object"
             is_kept = is_kept and output.digest is not None and bool(output.uri)
         run.output(output, role)
-        made.append({"role": role, "as": how})
+        made.append({"role": role, "as": how, "key": output.key})
     said = json.dumps({"shape": shape, "places": made})
     if len(said) > 60_000:
         _warn(f"step {run.name!r} cannot be skipped later: it returns too many plain values")
@@ -421,6 +421,10 @@ class _Results:
             return place["value"]
         made = self.outputs.get(place["role"])
         if made is None:
+            # What is returned twice has one event.
+            same = [each for each in self.outputs.values() if each.key == place["key"]]
+            made = same[0] if same else None
+        if made is None:
             raise ValueError(f"its output {place['role']!r} is gone from the store")
         if made.uri.startswith("file://"):
             self._check(made)
@@ -429,7 +433,8 @@ class _Results:
         if place["as"] == "path":
             return Path(made.path)
         value = artifacts.load(made)
-        if self._verify and artifacts.is_data(value) and digest_object(value).key != made.key:
+        frame = made.properties.get(vocabulary.DIGEST_FRAME)
+        if self._verify and frame and digest_object(value).frame != frame:
             raise ValueError(f"its output {made.path!r} has changed")
         return value
 

@@ -137,6 +137,37 @@ def test_the_cache_says_which_part_differs(place):
     assert "is not a memoized step" in headwater("cache", "explain", "p1", code=1)
 
 
+def test_files_that_are_gone_or_changed_are_found(tmp_path):
+    for name in ("kept", "gone", "longer", "other", "a b%é"):
+        Path(f"{name}.csv").write_text(f"{name}\n1\n")
+    Path("folder").mkdir()
+    Path("folder", "a.csv").write_text("a\n")
+    with hw.run("train") as run:
+        for path in [*tmp_path.glob("*.csv"), "folder", "s3://bucket/x.csv", "gs://b/y.csv"]:
+            run.input(path, str(path))
+        run.input([1, 2], "memory")
+    assert headwater("check-uris") == (
+        "6 there, 0 missing, 0 changed, 1 of gs: not looked at, 1 of s3: not looked at\n"
+    )
+    Path("gone.csv").unlink()
+    Path("longer.csv").write_text("longer than before\n1\n")
+    Path("other.csv").write_text("OTHER\n1\n")
+    Path("folder", "a.csv").write_text("A\n")
+    *found, summary = headwater("check-uris").splitlines()
+    assert [line.split("\t")[::2] for line in sorted(found)] == [
+        ["changed", "longer@1"],
+        ["missing", "gone@1"],
+    ]
+    assert summary.startswith("4 there, 1 missing, 1 changed, ")
+    *found, summary = headwater("check-uris", "--verify").splitlines()
+    changed = {line.split("\t")[2] for line in found if line.startswith("changed\t")}
+    assert changed == {"longer@1", "other@1", "folder@1"}
+    assert headwater("check-uris", "--filter", "name = 'kept@1'") == (
+        "1 there, 0 missing, 0 changed\n"
+    )
+    assert "INVALID_ARGUMENT" in headwater("check-uris", "--filter", "name =", code=1)
+
+
 @pytest.mark.parametrize("name", ["it's", "back\\slash", "a\nb", "é😀", "`x`", "' OR 1 = 1"])
 def test_any_name_is_found_as_it_is(name):
     with hw.run("other"):

@@ -209,8 +209,9 @@ def test_compressed_files_are_read_and_cut_ones_as_far_as_they_go(tmp_path, open
         ("a,b\n1,2\n3\n4,5,6\n", "2 rows have more or fewer than 2 fields."),
         ("a,b\n1," + "x" * 200_000 + "\n", "could not be read to its end: field larger than"),
         ("a,b\n" + "x" * 2_000_000, "could not be read to its end: a line has more than"),
-        (os.urandom(10_000).replace(b"\0", b"\1"), "It is not UTF-8"),
+        (bytes(range(1, 256)) * 40, "It is not UTF-8"),
     ],
+    ids=["empty", "blank", "zeros", "ragged", "large field", "long line", "no text"],
 )
 def test_a_damaged_file_is_a_problem_and_no_exception(csv, text, problem):
     profile = csv(text)

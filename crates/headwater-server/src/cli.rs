@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Print the MD5 and the SHA-256 of files and folders, by which their versions are known
     Hash(HashArgs),
+    /// Say which of the files that artifacts refer to are missing or have changed
+    CheckUris(CheckUrisArgs),
     /// Show why a step ran or was skipped, or make steps run again
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -127,6 +129,21 @@ pub(crate) struct HashArgs {
     /// Print a JSON object for each path, on a line of its own
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckUrisArgs {
+    /// Which artifacts, as in `type = 'headwater.Dataset'`; all without it
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+
+    /// Read the files and compare their digests; without it their sizes are compared
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// Ask a running server, as in http://127.0.0.1:8080; the store is then not opened
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

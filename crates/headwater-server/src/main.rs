@@ -57,6 +57,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             observe::init_logs(&log.or_filter("warn"))?;
             commands::migrate::run(&cli, args, &file)?;
         }
+        Command::CheckUris(ref args) => commands::check_uris::run(&cli, args, &file)?,
         Command::Cache(ref command) => commands::cache::run(&cli, command, &file)?,
         Command::Env(ref args) => commands::env::run(&cli, args, &file)?,
         Command::Metrics(ref args) => commands::metrics::run(&cli, args, &file)?,

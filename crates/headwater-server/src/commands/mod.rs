@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod call;
+pub(crate) mod check_uris;
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod hash;
