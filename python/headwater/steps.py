@@ -545,11 +545,25 @@ def _constant(value: Any) -> Optional[str]:
 
 
 def _source(function: Any) -> str:
+    code = function.__code__
     try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        code = function.__code__
-        return repr((code.co_code, code.co_consts, code.co_names))
+        source = inspect.getsource(function)
+    except Exception:  # no file, another one, or one that is no Python
+        source = ""
+    if code.co_name in source or (code.co_name == "<lambda>" and "lambda" in source):
+        return source
+    return _bytecode(code)
+
+
+def _bytecode(code: types.CodeType) -> str:
+    """A code without what is only of this process or place."""
+
+    def constant(of: Any) -> str:
+        if isinstance(of, types.CodeType):
+            return _bytecode(of)
+        return repr(sorted(map(repr, of))) if isinstance(of, frozenset) else repr(of)
+
+    return repr((code.co_code, code.co_names, [constant(each) for each in code.co_consts]))
 
 
 def _store() -> Store:

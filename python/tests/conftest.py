@@ -1,6 +1,7 @@
 """Servers for the tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,19 @@ import pytest
 # gRPC would stop its threads at each fork, and now and then waits for itself there: the tests start
 # processes while channels are closed.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+
+@pytest.fixture(autouse=True)
+def defaults():
+    """What a test says to `headwater.init` is not for the next one."""
+    recorder = sys.modules.get("headwater.recorder")
+    before = dict(recorder.defaults) if recorder else None
+    yield
+    recorder = sys.modules.get("headwater.recorder")
+    if recorder:
+        # As it is when it has just been imported.
+        unset = {"store": None, "experiment": None, "artifacts": None, "describe": True}
+        recorder.defaults.update(before or unset)
 
 
 @pytest.fixture

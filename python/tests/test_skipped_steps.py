@@ -1,6 +1,7 @@
 """Steps: what ran on the same before is taken from there, and everything else runs."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import threading
@@ -251,6 +252,29 @@ def test_settings_around_a_step_are_part_of_it(place, calls, monkeypatch):
     monkeypatch.setitem(globals(), "FEATURES", ["age", "country", "plan"])
     assert work() == work() == [4, 3]
     assert len(calls) == 3
+
+
+def test_a_function_whose_source_is_not_there_is_known_by_its_code(place, tmp_path):
+    (tmp_path / "no_python.md").write_text("It's a text.\n" * 30)
+
+    def made(text):
+        names = {"hw": hw}
+        exec(compile(text, str(tmp_path / "no_python.md"), "exec"), names)
+        return names["work"]
+
+    text = "@hw.step\ndef work(x):\n    return [y + 1 for y in [x] if y in {'a', 'b', 1}]\n"
+    assert made(text)(1) == made(text)(1) == [2]
+    assert made(text.replace("+ 1", "+ 2"))(1) == [3]
+    assert states(place) == [COMPLETE, CACHED, COMPLETE]
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import headwater as hw\nhw.init({place!r}, describe=False)\n{text}work(1)\n"
+    )
+    code = f"exec(compile(open({str(script)!r}).read(), 'no file', 'exec'))"
+    for seed in "12":
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
+    assert states(place)[3:] == [CACHED, CACHED], "in any process, whatever the order of sets"
 
 
 def test_a_version_or_another_environment_is_another_step(place, calls, monkeypatch):
