@@ -12,7 +12,6 @@ warning, not the run.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import os
@@ -468,11 +467,16 @@ def _save(thing: Any, save: Optional[Callable[[str], object]]) -> tuple[str, dic
         path = os.path.join(waiting, written[0]) if len(written) == 1 else waiting
         digest = digest_path(path, progress=False)
         place = os.path.join(root, (digest.sha256 or uuid.uuid4().hex)[:16])
-        with contextlib.suppress(OSError):
-            os.rename(waiting, place)  # fails if these bytes are there already
-        if path == waiting:
-            return place, said
-        return os.path.join(place, os.path.basename(path)), said
+        kept = place if path == waiting else os.path.join(place, os.path.basename(path))
+        try:
+            os.rename(waiting, place)
+        except OSError:
+            # These bytes are there already, unless somebody has changed them or named them else.
+            if not os.path.exists(kept) or digest_path(kept, progress=False) != digest:
+                if os.path.isdir(kept):
+                    shutil.rmtree(kept)
+                os.replace(path, kept)
+        return kept, said
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
 

@@ -20,7 +20,6 @@ import hashlib
 import inspect
 import json
 import os
-import pickle
 import threading
 import time
 import types
@@ -92,9 +91,15 @@ def step(
       verify: whether to read what was made and compare it with its digest before it is used.
       environment: whether other versions of Python, packages or system are another step.
       version: part of the key: change it to run again.
+
+    Raises:
+      TypeError: the function is a coroutine or a generator.
     """
 
     def decorated(function: _Function) -> _Function:
+        for is_other in (inspect.iscoroutinefunction, inspect.isgeneratorfunction):
+            if is_other(function) or inspect.isasyncgenfunction(function):
+                raise TypeError(f"{function!r} is no plain function: it returns before it has run")
         made = _Step(
             function, name or function.__name__, kind, cache, max_age, verify, environment, version
         )
@@ -234,8 +239,8 @@ class _Call:
                 try:
                     results = _Results(begun, store.url, self.step.verify)
                     value = results.value()
-                except (OSError, ValueError, pickle.PickleError, ImportError, AttributeError) as no:
-                    miss = str(no)
+                except Exception as no:  # a pickle raises whatever its classes like
+                    miss = str(no) or type(no).__name__
                     claim.refused.append(begun.execution.id)
                     continue
                 self._link(results, parts, begun.fingerprint)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import pickle
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +120,32 @@ def test_an_object_is_saved_once_and_loads_again(here, store):
     again = hw.model(model, name="churn")
     assert (again.path, again.register(store)) == (made.path, made.register(store))
     assert len(list((here / "artifacts").iterdir())) == 1
+
+
+def test_equal_bytes_under_two_names_are_both_kept(here):
+    def saving(name):
+        def save(path):
+            with open(f"{path}{name}", "w") as file:
+                file.write("{}")
+
+        return save
+
+    paths = [hw.model(object(), name="m", save=saving(each)).path for each in (".json", ".txt")]
+    assert [Path(path).read_text() for path in paths] == ["{}", "{}"]
+    assert paths[0] != paths[1]
+
+    def folder(path):
+        os.mkdir(path)
+        for part in "ab":
+            with open(f"{path}/{part}", "w") as file:
+                file.write(part)
+
+    made = hw.model(object(), name="f", save=folder)
+    with open(f"{made.path}/a", "w") as file:
+        file.write("changed")
+    again = hw.model(object(), name="f", save=folder)
+    assert (again.key, again.path) == (made.key, made.path)
+    assert Path(made.path, "a").read_text() == "a"
 
 
 def test_a_library_writes_its_own_format(here, store):

@@ -165,6 +165,33 @@ def test_what_was_made_and_is_gone_or_changed_is_made_again(place, calls, verify
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("bytes_", [b"", b"\x80\x04.", b"\xff" * 50, b"cno_module\nName\n."])
+def test_an_object_that_cannot_be_read_again_is_made_again(place, calls, monkeypatch, bytes_):
+    @hw.step
+    def work():
+        calls.append(1)
+        return Settings(7)
+
+    assert work() == work() == Settings(7)
+    assert len(calls) == 1
+    (saved,) = Path("artifacts").glob("*/object.pkl")
+    saved.write_bytes(bytes_.ljust(saved.stat().st_size, b"."))
+    assert work() == work() == Settings(7)
+    assert len(calls) == 2, "and is whole again"
+
+
+def test_what_returns_before_it_has_run_is_no_step():
+    async def later():
+        return 1
+
+    def one_by_one():
+        yield 1
+
+    for function in (later, one_by_one):
+        with pytest.raises(TypeError, match="is no plain function"):
+            hw.step(function)
+
+
 def test_a_failed_step_is_not_remembered(place, calls):
     @hw.step
     def work():

@@ -250,8 +250,8 @@ const OUT_OF_MEMORY: &str = "Graph execution error: OOM when allocating tensor w
 fn traceback() -> String {
     format!(
         "Traceback (most recent call last):\n  \
-         File \"/work/train.py\", line 39, in <module>\n    main()\n  \
-         File \"/work/train.py\", line 34, in main\n    \
+         File \"/app/train.py\", line 39, in <module>\n    main()\n  \
+         File \"/app/train.py\", line 34, in main\n    \
          model.fit(batches, steps_per_epoch=STEPS, epochs=1)\n  \
          File \"/usr/local/lib/python3.11/dist-packages/keras/src/utils/traceback_utils.py\", \
          line 70, in error_handler\n    raise e.with_traceback(filtered_tb) from None\n\
