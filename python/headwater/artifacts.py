@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
-from headwater import provenance, vocabulary
+from headwater import provenance, recorder, sender, vocabulary
 from headwater.code import without_credentials
 from headwater.digest import Digest, digest_object, digest_path, digest_reference
 from headwater.store import Store
@@ -135,21 +135,19 @@ class Artifact:
             key = self._known_key()
             type_name, base, context_type = vocabulary.VERSION_KINDS[self.kind]
             made = pb.Artifact(type_id=provenance.artifact_type(store, type_name, base))
-            made.uri = self.uri
+            made.uri = sender.text(self.uri)
             made.state = pb.Artifact.LIVE
             properties = dict(self.properties)
             if self._profile:
                 (properties[vocabulary.PROFILE],) = provenance.put_contents(store, [self._profile])
             for name, value in properties.items():
-                made.custom_properties[name].CopyFrom(property_value(value))
-            counted = store.put_context_type(
-                context_type={"name": context_type}, can_omit_fields=True
-            )
+                held = sender.text(value) if isinstance(value, str) else value
+                made.custom_properties[sender.text(name)].CopyFrom(property_value(held))
             answer = store.register_version(
                 artifact=made,
-                context_type_id=counted.type_id,
-                name=self.name or "",
-                default_name=self._default_name,
+                context_type_id=sender.context_type(store, context_type),
+                name=sender.text(self.name or ""),
+                default_name=sender.text(self._default_name),
                 digest=key,
             )
             self.name, self._number = answer.name, answer.number
@@ -298,7 +296,7 @@ def _version(
     said: dict[str, Plain] = {}
     for key, value in properties.items():
         if value is not None:
-            said[key] = value if isinstance(value, (bool, int, float, str)) else str(value)
+            said[key] = recorder.plain(value)
     uri = default_name = ""
     is_place = isinstance(source, (str, os.PathLike))
     ask: Optional[Callable[[], Digest]] = None
@@ -351,8 +349,6 @@ def _of_place(place: str) -> tuple[Digest, str, str]:
 
 def _check_no_store(place: str) -> None:
     """To read the file of a store that this process has open would take away its locks."""
-    from headwater import recorder, sender
-
     for each in {recorder.place(), *sender.places()}:
         path = sender.path_of(each)
         inside = os.path.realpath(path) + os.sep if path else ""
@@ -436,9 +432,7 @@ def _framework(thing: Any) -> dict[str, Optional[str]]:
 
 def folder() -> str:
     """Where objects are saved."""
-    from headwater.recorder import defaults
-
-    return defaults["artifacts"] or os.environ.get("HEADWATER_ARTIFACTS") or FOLDER
+    return recorder.defaults["artifacts"] or os.environ.get("HEADWATER_ARTIFACTS") or FOLDER
 
 
 def _save(thing: Any, save: Optional[Callable[[str], object]]) -> tuple[str, dict[str, Plain]]:

@@ -77,9 +77,7 @@ def _written(store: Store) -> list[str]:
     """What recording itself writes: if it lies in the repository, it is no code."""
     from headwater import artifacts, sender
 
-    files = [sender.OFFLINE]
-    if store.url.startswith("sqlite:"):
-        files.append(store.url[len("sqlite:") :])
+    files = [file for file in (sender.OFFLINE, sender.path_of(store.url)) if file]
     parts = ("", "-wal", "-shm", "-journal")
     return [artifacts.folder(), *(file + part for file in files for part in parts)]
 

@@ -376,10 +376,11 @@ def _flat(prefix: str, params: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping) and value:
             yield from _flat(f"{prefix}{name}.", value)
         else:
-            yield f"{prefix}{name}", _plain(value)
+            yield f"{prefix}{name}", plain(value)
 
 
-def _plain(value: Any) -> Union[bool, int, float, str]:
+def plain(value: Any) -> Union[bool, int, float, str]:
+    """A value as a property can hold it: anything that is no such number becomes its text."""
     if isinstance(value, (bool, str)):
         return value if isinstance(value, bool) else value[:_TEXT_CHARACTERS_MAX]
     item = getattr(value, "item", None)

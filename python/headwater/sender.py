@@ -409,7 +409,7 @@ class Sender:
                 events.append(self._event(store, link))
             except PASSING:
                 raise
-            except errors.StatusError as error:
+            except Exception as error:  # it must not stand in the way of what comes after it
                 self._leave_out(_named(link.artifact), error)
         if events:
             self._put_events(store, events)
@@ -607,8 +607,9 @@ class Sender:
 
     def after_fork(self) -> None:
         """Goes on in a process that was forked: the parent sends what it had."""
-        known, place = self._id, self._place
+        known, place, context_ids = self._id, self._place, self._context_ids
         self._reset()
+        self._context_ids = context_ids
         if known is not None:
             self._id = known
             self._has_id.set()

@@ -233,6 +233,37 @@ def test_a_place_that_fails_leaves_the_name(store, monkeypatch):
     assert made.key == "uri:s3://bucket/raw.csv"
 
 
+def test_odd_properties_and_names_cost_nothing_else(here, store):
+    (here / "raw.csv").write_text("a\n1\n")
+    odd = {"note": "half: \ud800", "large": 2**70, "list": [1], "none": None, "\ud800": 1}
+    with hw.run("train", store=store) as run:
+        made = run.input(hw.dataset("raw.csv", name="x\ud800", **odd), "training")
+        run.log_metric("loss", 1.0)
+    assert run.is_stored
+    found = stored(store, made)[1]
+    assert (found["note"], found["large"], found["list"]) == ("half: \\ud800", str(2**70), "[1]")
+    assert stored(store, made)[0].name == "x\\ud800@1"
+
+
+def test_what_cannot_be_registered_stands_in_nobodys_way(here, store, monkeypatch):
+    class Broken:
+        def register(self, store):
+            raise ValueError("odd")
+
+        def __repr__(self):
+            return "<broken>"
+
+    (here / "raw.csv").write_text("a\n1\n")
+    run = hw.run("train", store=store)
+    run._sender.link(Broken(), pb.Event.INPUT, "x")
+    made = run.input("raw.csv", "training")
+    run.log_metric("loss", 1.0)
+    with pytest.warns(RuntimeWarning, match="<broken> is left out: odd"):
+        run.finish()
+    assert made.version == "raw@1"
+    assert store.get_metrics(execution_id=run.id).points == [1]
+
+
 def test_runs_take_files_frames_and_ids_as_they_are(here, store):
     (here / "raw.csv").write_text("a\n1\n")
     with hw.run("train", kind="train", store=store) as run:

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 /// `sha256:…` of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     let digits = "0123456789abcdef".as_bytes();
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(bytes) {

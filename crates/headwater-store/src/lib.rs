@@ -35,7 +35,7 @@
 //! ```
 
 mod backend;
-mod digest;
+pub mod digest;
 mod error;
 mod filter;
 mod json;

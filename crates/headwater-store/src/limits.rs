@@ -73,7 +73,7 @@ pub const CONTENT_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a row of a content. A database's packet, such as MySQL's of 16 MiB, holds a few.
 pub const CONTENT_CHUNK_BYTES: usize = 512 << 10;
 
-/// Contents that one request may ask for.
+/// Contents that one request may have or ask for.
 pub const CONTENTS_LISTED_MAX: usize = 1000;
 
 /// Length of the name that versions share, in bytes: with a type and a digest it is an external id.

@@ -185,6 +185,10 @@ impl Validate for RegisterVersionRequest {
 
 impl Validate for PutContentsRequest {
     fn validate(&self) -> Result<()> {
+        if self.contents.len() > CONTENTS_LISTED_MAX {
+            return Err(invalid(format!("there are more than {CONTENTS_LISTED_MAX} contents"))
+                .hint("put them in several requests"));
+        }
         let bytes: usize = self.contents.iter().map(Vec::len).sum();
         if bytes <= CONTENT_BYTES_MAX {
             return Ok(());

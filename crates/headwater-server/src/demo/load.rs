@@ -20,6 +20,7 @@ use headwater_proto::ml_metadata::{
     PutTypesRequest, artifact, artifact_type, execution_type, value,
 };
 use headwater_store::ErrorKind;
+use headwater_store::digest::sha256;
 use headwater_store::vocabulary::{
     ALIAS, CODE, DIGEST, ENVIRONMENT, EXPERIMENT, METRICS, OWNER, PARAM, PIPELINE, PIPELINE_RUN,
     PROFILE, RUN_KINDS, STEP_FINGERPRINT, STEP_NAME, STEP_PART, STEP_SAME_AS, TRIGGER_ARTIFACT,
@@ -361,7 +362,7 @@ impl<'a> Loader<'a> {
         let mut custom_properties = of.properties.clone();
         custom_properties.insert(DIGEST.to_owned(), text(&of.digest));
         for (name, bytes) in &of.contents {
-            custom_properties.insert(name.clone(), text(&provenance::sha256(bytes)));
+            custom_properties.insert(name.clone(), text(&sha256(bytes)));
         }
         Artifact {
             type_id: self.artifact_types.get(of.type_name).copied(),
@@ -434,7 +435,7 @@ impl<'a> Loader<'a> {
     fn registration(&self, version: &Version) -> RegisterVersionRequest {
         let mut custom_properties = version.properties.clone();
         if let Some(profile) = &version.profile {
-            custom_properties.insert(PROFILE.to_owned(), text(&provenance::sha256(profile)));
+            custom_properties.insert(PROFILE.to_owned(), text(&sha256(profile)));
         }
         RegisterVersionRequest {
             artifact: Some(Artifact {

@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::story::{Properties, boolean, text};
+use headwater_store::digest::sha256;
 use headwater_store::vocabulary::{CODE, ENVIRONMENT};
 
 /// The commit of every run; `aaa111` for short.
@@ -200,11 +201,6 @@ pub(crate) fn machine(has_gpu: bool) -> Properties {
         said.insert("seed.tensorflow".to_owned(), text("seed=42"));
     }
     said
-}
-
-/// `sha256:` and 64 digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
 /// In hexadecimal digits.

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use headwater_proto::headwater::v1::MetricSeries;
 use headwater_proto::ml_metadata::execution::State;
 use headwater_proto::ml_metadata::{Value, value};
+use headwater_store::digest::sha256;
 use headwater_store::vocabulary::RUN_ENDED;
 use md5::{Digest as _, Md5};
 
-use super::provenance::{hex, sha256};
+use super::provenance::hex;
 use super::table::Table;
 
 /// Custom properties by name.

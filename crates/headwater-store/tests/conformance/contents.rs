@@ -83,6 +83,8 @@ fn what_is_no_content_is_refused(fresh: &Fresh) {
     let large = vec![0; CONTENT_BYTES_MAX / 2 + 1];
     let contents = vec![large.clone(), large];
     fresh.refused(InvalidArgument, PutContentsRequest { contents });
+    let contents = vec![Vec::new(); CONTENTS_LISTED_MAX + 1];
+    fresh.refused(InvalidArgument, PutContentsRequest { contents });
     let digests = vec![String::new(); CONTENTS_LISTED_MAX + 1];
     fresh.refused(InvalidArgument, ListContentsRequest { digests });
 }
