@@ -293,6 +293,7 @@ def test_a_function_whose_source_is_not_there_is_known_by_its_code(place, tmp_pa
     assert made(text)(1) == made(text)(1) == [2]
     assert made(text.replace("+ 1", "+ 2"))(1) == [3]
     assert states(place) == [COMPLETE, CACHED, COMPLETE]
+    hw.forget("work")  # processes are compared with each other
     script = tmp_path / "script.py"
     script.write_text(
         f"import headwater as hw\nhw.init({place!r}, describe=False)\n{text}work(1)\n"
@@ -301,7 +302,7 @@ def test_a_function_whose_source_is_not_there_is_known_by_its_code(place, tmp_pa
     for seed in "12":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
-    assert states(place)[3:] == [CACHED, CACHED], "in any process, whatever the order of sets"
+    assert states(place)[3:] == [COMPLETE, CACHED], "whatever the order of sets"
 
 
 def test_a_version_or_another_environment_is_another_step(place, calls, monkeypatch):
